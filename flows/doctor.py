@@ -1,0 +1,103 @@
+"""Whether this machine has what Headwater needs: what `headwater doctor` checks."""
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from flows import prefect_runtime
+from flows.errors import UserError
+from flows.settings import Settings
+from flows.sources import SourceUnreadable, list_source
+from flows.wiring import has_state, make_state_dir, open_catalog
+from index.catalog.chunks import count_chunks
+from index.embedding import ModelUnusable, find_model
+from index.errors import StoreUnavailable
+from parsers.contract import Limits, ParseOptions
+from parsers.document import ParsedDocument
+from parsers.sandbox import Sandbox, SandboxBroken
+
+_PACKAGES: Final = (
+    "prefect",
+    "chromadb",
+    "sentence-transformers",
+    "torch",
+    "great-expectations",
+    "unstructured",
+    "pypdf",
+    "sqlalchemy",
+)
+_MIN_FREE_MIB: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Check one thing after the other; none of it changes anything but an empty state directory."""
+    yield Finding("python", True, sys.version.split()[0])
+    for package in _PACKAGES:
+        yield _attempt(package, lambda package=package: version(package))
+    yield _attempt("model", lambda: _model(settings))
+    yield _attempt("sandbox", _sandbox)
+    yield _attempt("state directory", lambda: _state_dir(settings))
+    yield _attempt("catalog", lambda: _catalog(settings))
+    yield _attempt("prefect api", _prefect)
+    for source in settings.sources:
+        yield _attempt(f"source {source.name}", lambda source=source: _source(source.uri, settings))
+
+
+def _attempt(check: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, True, look())
+    except PackageNotFoundError:
+        return Finding(check, False, "not installed")
+    except (UserError, ModelUnusable, SandboxBroken, StoreUnavailable, SourceUnreadable) as error:
+        return Finding(check, False, str(error))
+
+
+def _model(settings: Settings) -> str:
+    found = find_model(settings.index.model)
+    return f"{found.name}, revision {found.revision}, reads {found.window} tokens"
+
+
+def _sandbox() -> str:
+    with Sandbox(Limits(timeout_s=10), ParseOptions(), n_workers=1) as sandbox:
+        result = sandbox.parse("probe.txt", b"A worker can read this line.")
+    if not isinstance(result, ParsedDocument):
+        raise SandboxBroken(f"a worker does not parse: {result.detail}")
+    return "a worker starts and parses"
+
+
+def _state_dir(settings: Settings) -> str:
+    make_state_dir(settings)
+    free_mib = shutil.disk_usage(settings.state_dir).free // (1024 * 1024)
+    if free_mib < _MIN_FREE_MIB:
+        raise UserError(f"{settings.state_dir} has {free_mib} MiB left")
+    return f"{settings.state_dir}, {free_mib:,} MiB free"
+
+
+def _catalog(settings: Settings) -> str:
+    if not has_state(settings):
+        return f"none yet (SQLite {sqlite3.sqlite_version})"
+    with open_catalog(settings) as catalog, catalog.reading() as connection:
+        return f"{count_chunks(connection):,} chunks (SQLite {sqlite3.sqlite_version})"
+
+
+def _prefect() -> str:
+    if prefect_runtime.is_configured():
+        return "the one that is configured"
+    return "none configured: each command starts its own"
+
+
+def _source(uri: str, settings: Settings) -> str:
+    return f"{len(list_source(uri, settings.state_dir)):,} documents at {uri}"

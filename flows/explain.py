@@ -1,0 +1,91 @@
+"""From a chunk, or a document, back to the bytes: what `headwater explain` says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from index.catalog import chunks as chunk_rows
+from index.catalog import documents as document_rows
+from index.catalog import quarantine
+from index.catalog import runs as run_rows
+from index.catalog.generations import live_generation
+from index.records import chunk_metadata, iso
+from index.catalog.database import Catalog
+from index.texts import TextStore
+
+
+def explain_chunk(catalog: Catalog, texts: TextStore, chunk_id: str) -> dict[str, Any] | None:
+    """All that is known of a chunk; None if no searchable chunk has this id."""
+    with catalog.reading() as connection:
+        found = chunk_rows.load_chunks(connection, [chunk_id]).get(chunk_id)
+        if found is None:
+            return None
+        provenance, placement, text_key = found
+        generation = live_generation(connection)
+        run = run_rows.find_run(connection, provenance.run_id)
+        source = run_rows.find_source(connection, provenance.source)
+    document = texts.get(text_key)
+    span = document.text[placement.char_start : placement.char_end] if document else None
+    return {
+        **chunk_metadata(provenance, placement),
+        "location": _location(source["root"] if source else "", provenance.uri),
+        "text_key": text_key,
+        "embedding_key": placement.embedding_key,
+        "model": generation and generation.model,
+        "model_revision": generation and generation.revision,
+        "chunker": generation and generation.chunker,
+        "run_state": run and run["state"],
+        "run_started_at": iso(run["started_at"]) if run else None,
+        "text": span,
+    }
+
+
+def explain_uri(catalog: Catalog, uri: str) -> list[dict[str, Any]]:
+    """All that is known of the documents with this uri, one for each source that has it."""
+    with catalog.reading() as connection:
+        return [_explain(connection, row) for row in document_rows.find_by_uri(connection, uri)]
+
+
+def _explain(connection: Any, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    source = run_rows.find_source(connection, row["source"])
+    current = row["current_version"]
+    version = document_rows.find_version(connection, current) if current else None
+    entry = quarantine.find_by_document(connection, row["id"])
+    return {
+        "document_id": row["id"],
+        "source": row["source"],
+        "uri": row["uri"],
+        "location": _location(source["root"] if source else "", row["uri"]),
+        "outcome": "removed" if row["removed_at"] else row["outcome"],
+        "media_type": row["media_type"],
+        "n_bytes": row["n_bytes"],
+        "sha256": row["sha256"],
+        "source_modified_at": iso(row["source_modified_at"]),
+        "first_seen_at": iso(row["first_seen_at"]),
+        "removed_at": iso(row["removed_at"]),
+        "searchable_version": version and _version(version),
+        "chunks": [_chunk(chunk) for chunk in chunk_rows.chunks_of(connection, row["id"])],
+        "quarantine": entry and {name: entry[name] for name in ("id", "state", "code", "detail")},
+    }
+
+
+def _version(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "version": row["sha256"],
+        "title": row["title"],
+        "language": row["language"],
+        "parser": row["parser"],
+        "parser_version": row["parser_version"],
+        "run_id": row["run_id"],
+        "indexed_at": iso(row["indexed_at"]),
+        "pages_left_out": row["problems"],
+    }
+
+
+def _chunk(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("ordinal", "char_start", "char_end", "page_first", "page_last", "n_tokens")
+    return {"chunk_id": row["id"], **{name: row[name] for name in names}}
+
+
+def _location(root: str, uri: str) -> str:
+    """Where the bytes are."""
+    return root if root.rsplit("/", 1)[-1] == uri else f"{root.rstrip('/')}/{uri}"

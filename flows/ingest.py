@@ -1,0 +1,370 @@
+"""The flow that makes the index follow a source.
+
+scan → plan → batches (prepare, embed, publish) → remove → settle
+"""
+
+import functools
+import re
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import Task
+from prefect.utilities.annotations import quote
+
+from checks.balance import trips_removal_guard
+from checks.contract import Contract
+from flows.errors import RunFailed
+from flows.lease import write_lease
+from flows.preparation import PreparedBatch, Workshop, prepare
+from flows.progress import watching
+from flows.report import RunReport, Tally, as_markdown
+from flows.run import Run, current, recorded
+from flows.selection import select_source
+from flows.settings import load_settings
+from flows.sources import SourceUnreadable, list_source
+from flows.wiring import make_sandbox, make_state_dir, open_index
+from index.batching import batches
+from index.catalog import documents as document_rows
+from index.catalog import quarantine
+from index.catalog import runs as run_rows
+from index.catalog.runs import DocumentOutcome, RunState
+from index.errors import StoreUnavailable
+from index.plan import Expectation, Known, Listed, Outcome, Plan, make_plan
+from index.publishing import Written, embed, publish, recover, retire
+from parsers.registry import failure_key, parser_key
+
+_BATCH_DOCUMENTS: Final = 32
+_BATCH_BYTES: Final = 32 * 1024 * 1024
+_RETIRED_AT_ONCE: Final = 500
+_PARALLEL_BATCHES: Final = 2
+"""One is embedded while the next is parsed; more would only hold more in memory."""
+_RETRY_DELAYS_S: Final = [0.5, 2.0, 5.0]
+
+
+def _flow_run_name() -> str:
+    return f"ingest {Path(str(flow_run.parameters['source'])).name}"
+
+
+@flow(
+    name="ingest",
+    description="Make the index follow a source.",
+    flow_run_name=_flow_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=_PARALLEL_BATCHES),  # type: ignore[arg-type]
+)
+def ingest(
+    source: str,
+    config: str | None = None,
+    state: str | None = None,
+    *,
+    verify: bool = False,
+    allow_removal: bool = False,
+) -> dict[str, Any]:
+    """Run once over a source.
+
+    Args:
+        source: The name of a configured source, or a folder, a file or an fsspec URL.
+        config: The settings file; `headwater.toml` in the working directory if None.
+        state: The state directory, in place of the one in the settings.
+        verify: Read all bytes, even where the listing says that nothing changed.
+        allow_removal: Remove what is gone, however much of the source that is.
+
+    Returns:
+        The report, as `headwater ingest --json` prints it.
+
+    Raises:
+        UserError: The arguments, the settings or the state directory are at fault.
+        RunFailed: The run ended as `failed` or `interrupted`; it carries the report.
+    """
+    settings = load_settings(Path(config) if config else None, Path(state) if state else None)
+    make_state_dir(settings)
+    with write_lease(settings.state_dir), open_index(settings) as index:
+        chosen = select_source(settings, index.catalog, source)
+        run = Run(uuid.uuid4().hex, settings, chosen, index, watching.get())
+        token = current.set(run)
+        try:
+            with recorded(run, flow_run.id):
+                _follow_source(run, verify=verify, allow_removal=allow_removal)
+                return _settle(run).as_json()
+        finally:
+            current.reset(token)
+
+
+def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
+    with run.clock.stage("upsert"):
+        recover(run.index)
+    with run.clock.stage("scan"):
+        listing = scan(run.source.name)
+        known = _known(run)
+        plan = _plan(run, listing, known, verify=verify)
+    run.n_found = plan.n_found
+    run.progress.planned(len(plan.read))
+    _count_unread(run, plan)
+    may_remove = allow_removal or not _is_guarded(run, plan, known)
+    _read_changed(run, plan.read, known)
+    if may_remove:
+        _retire(run, plan.removed, Outcome.REMOVED)
+        _retire(run, plan.retired, Outcome.SKIPPED)
+    with run.clock.stage("upsert"):
+        recover(run.index)  # What a batch left that had to be tried again.
+
+
+def _is_worldly(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+    """Whether a task failed for a reason that may be gone when it is tried again."""
+    try:
+        state.result()
+    except (StoreUnavailable, SourceUnreadable):
+        return True
+    except BaseException:  # noqa: BLE001
+        return False
+    return False
+
+
+_step = functools.partial(
+    task,
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=_is_worldly,
+    # What tasks are given can be neither hashed nor pickled, and a result is never reused.
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+
+
+@_step(task_run_name="scan {source}")
+def scan(source: str) -> list[Listed]:
+    """List a source and note in the catalog that we looked."""
+    run = current.get()
+    listing = list_source(run.source.uri, run.settings.state_dir)
+    with run.index.catalog.writing() as connection:
+        run_rows.mark_checked(connection, source, datetime.now(UTC))
+    return listing
+
+
+def _known(run: Run) -> dict[str, Known]:
+    with run.index.catalog.reading() as connection:
+        return document_rows.known_documents(connection, run.source.name)
+
+
+def _plan(
+    run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, verify: bool
+) -> Plan:
+    return make_plan(
+        listing,
+        known,
+        _expectation(run),
+        include=run.source.include,
+        exclude=run.source.exclude,
+        verify=verify,
+    )
+
+
+def _expectation(run: Run) -> Expectation:
+    options, limits = run.settings.limits.options, run.settings.limits.limits
+    return Expectation(
+        generation=run.index.generation.id,
+        parser_key=lambda media_type: parser_key(media_type, options),
+        failure_key=lambda media_type: failure_key(media_type, options, limits),
+    )
+
+
+def _count_unread(run: Run, plan: Plan) -> None:
+    """Give the documents that need not be read their outcome."""
+    now = datetime.now(UTC)
+    bad = plan.still_quarantined
+    tally = Tally()
+    tally.outcomes[Outcome.UNCHANGED] = len(plan.unchanged)
+    tally.outcomes[Outcome.SKIPPED] = len(plan.skipped)
+    tally.outcomes[Outcome.QUARANTINED] = len(bad)
+    tally.reasons.update(str(document.code) for document in bad)
+    if bad:
+        with run.index.catalog.writing() as connection:
+            quarantine.mark_seen(connection, [document.document_id for document in bad], now)
+            run_rows.record_outcomes(connection, run.id, [_again(document) for document in bad])
+    run.count(tally)
+
+
+def _again(document: Known) -> DocumentOutcome:
+    return DocumentOutcome(
+        document.document_id, document.uri, Outcome.QUARANTINED, document.code, "not tried again"
+    )
+
+
+def _is_guarded(run: Run, plan: Plan, known: Mapping[str, Known]) -> bool:
+    """Whether the removal guard forbids to remove what is gone; what it kept is noted."""
+    leaving = [
+        document.uri
+        for document in (*plan.removed, *plan.retired)
+        if document.generation is not None
+    ]
+    n_searchable = sum(document.generation is not None for document in known.values())
+    guarded = trips_removal_guard(
+        n_searchable, len(leaving), n_found=plan.n_found, max_share=run.source.removal_guard
+    )
+    if guarded:
+        run.withheld = tuple(leaving)
+    return guarded
+
+
+def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]) -> None:
+    if not changed:
+        return
+    contract = Contract(
+        window=run.index.embedder.files.window, required=run.source.required_metadata
+    )
+    threading.Thread(target=_warm_up, args=(run, contract), daemon=True).start()
+    with make_sandbox(run.settings) as sandbox:
+        workshop = Workshop(
+            source=run.source.name,
+            index=run.index,
+            sandbox=sandbox,
+            contract=contract,
+            chunker=run.settings.index.chunker,
+            required_metadata=run.source.required_metadata,
+            expected=_expectation(run),
+            clock=run.clock,
+            run_id=run.id,
+        )
+        _run_batches(run, workshop, list(_batches(changed)), known)
+
+
+def _warm_up(run: Run, contract: Contract) -> None:
+    """Import what is slow to import while the first documents are read."""
+    run.index.embedder.load()
+    contract.load()
+
+
+def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
+    """Documents in groups, bounded by number and by bytes."""
+    batch: list[Listed] = []
+    n_bytes = 0
+    for document in documents:
+        is_full = len(batch) == _BATCH_DOCUMENTS or n_bytes + document.n_bytes > _BATCH_BYTES
+        if batch and is_full:
+            yield batch
+            batch, n_bytes = [], 0
+        batch.append(document)
+        n_bytes += document.n_bytes
+    if batch:
+        yield batch
+
+
+def _run_batches(
+    run: Run, workshop: Workshop, groups: Sequence[Sequence[Listed]], known: Mapping[str, Known]
+) -> None:
+    futures = [
+        index_batch.submit(
+            quote(workshop),
+            quote(group),
+            quote({one.uri: known[one.uri] for one in group if one.uri in known}),
+            f"{number} of {len(groups)} ({len(group)} documents)",
+        )
+        for number, group in enumerate(groups, 1)
+    ]
+    try:
+        for future in futures:
+            future.result()
+    except BaseException:
+        run.stop.set()
+        workshop.sandbox.close()
+        for future in futures:
+            future.wait()
+        raise
+
+
+@_step(name="index batch", task_run_name="batch {label}")
+def index_batch(
+    workshop: Workshop,
+    batch: Sequence[Listed],
+    known: Mapping[str, Known],
+    label: str,  # noqa: ARG001
+) -> None:
+    """Make a batch of documents searchable."""
+    run = current.get()
+    run.check()
+    done = prepare(workshop, batch, known, datetime.now(UTC))
+    with run.clock.stage("embed"):
+        vectors, cost = embed(run.index, done.prepared, run.embedded)
+    run.check()
+    with run.clock.stage("upsert"):
+        now = datetime.now(UTC)
+        documents = [document.as_of(now) for document in done.prepared]
+        cost += publish(run.index, documents, vectors, now)
+        _record(run, done, now)
+    run.count(_tally(done, cost))
+
+
+def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
+    """Note in the catalog what did not become searchable."""
+    outcomes = [
+        DocumentOutcome(seen.document_id, seen.uri, Outcome.QUARANTINED, failed.code, failed.detail)
+        for seen, failed in done.failed
+    ]
+    outcomes += [_again(before) for _, before in done.touched if before.code is not None]
+    with run.index.catalog.writing() as connection:
+        failed_documents = [seen for seen, _ in done.failed]
+        document_rows.save_seen(connection, failed_documents, Outcome.QUARANTINED, now)
+        quarantine.record_failures(connection, [failed for _, failed in done.failed], now)
+        document_rows.save_stat(connection, [seen for seen, _ in done.touched])
+        run_rows.record_outcomes(connection, run.id, outcomes)
+
+
+def _tally(done: PreparedBatch, cost: Written) -> Tally:
+    tally = Tally(n_chunks=done.n_chunks, n_rejected=done.n_rejected, written=cost)
+    tally.outcomes.update(document.outcome for document in done.prepared)
+    for _, failed in done.failed:
+        tally.outcomes[Outcome.QUARANTINED] += 1
+        tally.reasons[failed.code] += 1
+    for _, before in done.touched:
+        is_bad = before.outcome is Outcome.QUARANTINED
+        tally.outcomes[Outcome.QUARANTINED if is_bad else Outcome.UNCHANGED] += 1
+        tally.reasons.update([str(before.code)] if is_bad else [])
+    return tally
+
+
+def _retire(run: Run, documents: Sequence[Known], outcome: Outcome) -> None:
+    for some in batches(documents, _RETIRED_AT_ONCE):
+        remove(quote(some), outcome.value, len(some))
+
+
+@_step(task_run_name="remove {n_documents} documents ({outcome})")
+def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:  # noqa: ARG001
+    """Make documents unsearchable that are gone or excluded."""
+    run = current.get()
+    with run.clock.stage("upsert"):
+        cost = retire(run.index, documents, Outcome(outcome), run.id, datetime.now(UTC))
+    tally = Tally(written=cost)
+    if outcome == Outcome.REMOVED:
+        tally.outcomes[Outcome.REMOVED] = len(documents)
+    run.count(tally)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def settle(report: dict[str, Any], source: str) -> None:
+    """Publish the balance as a Prefect artifact."""
+    key = re.sub("[^a-z0-9]+", "-", f"balance-{source}".lower()).strip("-")
+    create_markdown_artifact(as_markdown(report), key=key, description=f"Balance of {source}")
+
+
+def _settle(run: Run) -> RunReport:
+    error = ""
+    if run.withheld:
+        error = (
+            f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
+            "none was removed; if that is right, run again with --allow-removal"
+        )
+    report = run.report(error=error)
+    run.end(report)
+    settle(report.as_json(), run.source.name)
+    if report.state is RunState.FAILED:
+        raise RunFailed(report)
+    return report

@@ -1,0 +1,120 @@
+"""Where flows run: on the Prefect server that is configured, or on one of our own.
+
+This module sets Prefect's environment and so must have done its work before Prefect is imported.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from flows.errors import UserError
+
+_START_TIMEOUT_S: Final = 120
+_QUIET: Final = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # What an operator should read is printed by the command; the rest is in Prefect's database.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+
+def is_configured() -> bool:
+    """Whether the user has a Prefect API of their own, by environment or by profile."""
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    file = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
+    try:
+        stored = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return False
+    active = os.environ.get("PREFECT_PROFILE") or stored.get("active")
+    return bool(stored.get("profiles", {}).get(active, {}).get("PREFECT_API_URL"))
+
+
+@contextmanager
+def prefect_server(state_dir: Path) -> Iterator[None]:
+    """Have a Prefect API to run flows on, started if none is configured.
+
+    Args:
+        state_dir: Where our own server keeps its files.
+
+    Raises:
+        UserError: It did not start.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if is_configured():
+        yield
+        return
+    home = state_dir / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["PREFECT_HOME"] = str(home)
+    os.environ["PREFECT_PROFILES_PATH"] = str(home / "profiles.toml")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        server = _start(listener, home / "server.log")
+    os.environ["PREFECT_API_URL"] = url
+    try:
+        _wait(server, url, home / "server.log")
+        yield
+    finally:
+        _send_logs()
+        del os.environ["PREFECT_API_URL"]
+        _stop(server)
+
+
+def _start(listener: socket.socket, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.prefect_server", str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            pass_fds=[listener.fileno()],
+            # Ctrl-C is for the command, which then stops its server.
+            start_new_session=True,
+        )
+
+
+def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            # The socket listens from the start: the answer comes when the server is ready.
+            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise UserError(f"Prefect's server did not start; {log} says why")
+
+
+def _send_logs() -> None:
+    """What Prefect still holds of a run's logs would be lost, loudly, once the server is gone."""
+    if "prefect.logging.handlers" in sys.modules:
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all(timeout=5)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    assert server.stdin is not None
+    server.stdin.close()
+    try:
+        server.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

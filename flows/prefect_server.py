@@ -1,0 +1,40 @@
+"""A Prefect server for one command, which ends with the process that started it.
+
+Prefect can start a temporary server itself; that one prints tracebacks when it is stopped, gives
+up after 20 s on a busy machine, and lives on when its parent is killed. This one writes to a log
+file, and ends when the pipe on its standard input is closed, however that comes about.
+
+    python -m flows.prefect_server SOCKET_FD
+"""
+
+import os
+import sys
+import threading
+
+import uvicorn
+
+
+def main() -> None:
+    # The temporary kind: no user interface, no schedulers, no loops that outlive the command.
+    os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
+    os.environ["PREFECT__SERVER_FINAL"] = "1"
+    config = uvicorn.Config(
+        "prefect.server.api.server:create_app",
+        factory=True,
+        fd=int(sys.argv[1]),
+        log_level="error",
+        lifespan="on",
+    )
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    uvicorn.Server(config).run()
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    # Nothing is worth a graceful end: what clients were told is committed.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

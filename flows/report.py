@@ -1,0 +1,109 @@
+"""What a run says of itself when it ends: the object that `headwater ingest --json` prints."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from checks.freshness import percentiles
+from index.catalog.runs import RunState
+from index.plan import Outcome
+from index.publishing import Written
+
+_STAGES = ("scan", "parse", "validate", "embed", "upsert")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run, or a part of it, has done; parts add up."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Of quarantined documents."""
+    n_chunks: int = 0
+    n_rejected: int = 0
+    written: Written = Written()
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.outcomes + other.outcomes,
+            self.reasons + other.reasons,
+            self.n_chunks + other.n_chunks,
+            self.n_rejected + other.n_rejected,
+            self.written + other.written,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run that has ended."""
+
+    run_id: str
+    source: str
+    state: RunState
+    n_found: int
+    tally: Tally
+    seconds: Mapping[str, float]
+    """By stage, with `total` and `other`."""
+    lags: Sequence[float]
+    """Seconds from change to searchable, of each document that became so."""
+    balanced: bool
+    took_over: Sequence[str] = ()
+    """Runs of the source that had been killed."""
+    withheld: Sequence[str] = ()
+    """Uris that the removal guard kept from being removed."""
+    error: str = ""
+    """One line, if the run failed."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`, the catalog and the Prefect artifact."""
+        tally, written = self.tally, self.tally.written
+        documents = {"found": self.n_found}
+        documents |= {outcome.value: tally.outcomes.get(outcome, 0) for outcome in Outcome}
+        lag = percentiles(self.lags)
+        return {
+            "run_id": self.run_id,
+            "source": self.source,
+            "state": self.state.value,
+            "documents": documents,
+            "reasons": dict(sorted(tally.reasons.items())),
+            "chunks": {
+                "made": tally.n_chunks,
+                "valid": tally.n_chunks - tally.n_rejected,
+                "rejected": tally.n_rejected,
+                "embedded": written.embedded,
+                "reused": written.reused,
+                "written": written.written,
+                "updated": written.updated,
+                "deleted": written.deleted,
+            },
+            "tokens": {"embedded": written.tokens_embedded, "reused": written.tokens_reused},
+            "seconds": self._rounded_seconds(),
+            "lag_seconds": lag
+            and {"p50": round(lag.p50, 1), "p95": round(lag.p95, 1), "max": round(lag.max, 1)},
+            "balanced": self.balanced,
+            "took_over": list(self.took_over),
+            "removal_withheld": len(self.withheld),
+            "error": self.error or None,
+        }
+
+    def _rounded_seconds(self) -> dict[str, float]:
+        """The stages of the design, and whatever else took time under `other`."""
+        named = {stage: round(self.seconds.get(stage, 0.0), 3) for stage in _STAGES}
+        total = round(self.seconds.get("total", 0.0), 3)
+        return {"total": total, **named, "other": round(total - sum(named.values()), 3)}
+
+
+def as_markdown(report: Mapping[str, Any]) -> str:
+    """A run's report, as `RunReport.as_json` gives it, for people."""
+    lines = [f"**{report['source']}**: {report['state'].replace('_', ' ')}", ""]
+    if report["error"]:
+        lines += [report["error"], ""]
+    for part in ("documents", "reasons", "chunks", "tokens", "seconds"):
+        rows = {name: n for name, n in report[part].items() if n}
+        if rows:
+            lines += [f"| {part} | |", "|---|---:|"]
+            lines += [f"| {name} | {n:,} |" for name, n in rows.items()]
+            lines.append("")
+    lines.append("Balanced." if report["balanced"] else "**Does not balance.**")
+    return "\n".join(lines)

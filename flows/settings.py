@@ -1,0 +1,213 @@
+"""Settings: `headwater.toml`, each value overridable by the environment (`HEADWATER_…`)."""
+
+import os
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from index.chunking import ChunkerSettings
+from index.embedding import DEFAULT_MODEL
+from index.plan import EVERYTHING
+from parsers.contract import Limits, ParseOptions
+
+DEFAULT_FILE: Final = Path("headwater.toml")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
+_JUNK: Final = (
+    "**/.git/**",
+    "**/.svn/**",
+    "**/.hg/**",
+    "**/.DS_Store",
+    "**/Thumbs.db",
+    "**/desktop.ini",
+    "**/~$*",
+)
+"""Version control and what desktops and office programs leave beside documents."""
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names the key, the value and what is allowed."""
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("a number and a unit, one of s, m, h, d, w: 90s, 2h, 1d")
+        return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError('a number and a unit in quotes: "90s", "2h", "1d"')
+
+
+def _source_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
+        raise ValueError("letters, digits, '.', '_' and '-', at most 63, not starting with a sign")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+SourceName = Annotated[str, AfterValidator(_source_name)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Freshness(_Strict):
+    """How stale a source may be."""
+
+    warn_after: Duration = timedelta(hours=2)
+    error_after: Duration = timedelta(hours=24)
+
+
+class SourceSettings(_Strict):
+    """A named place that documents come from."""
+
+    name: SourceName
+    uri: str
+    """A folder, a file, or any fsspec URL."""
+    include: tuple[str, ...] = EVERYTHING
+    exclude: tuple[str, ...] = _JUNK
+    schedule: str | None = None
+    """Cron, in UTC."""
+    freshness: Freshness = Freshness()
+    required_metadata: tuple[str, ...] = ()
+    removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """A scan that would remove a larger share of the documents stops."""
+
+
+class LimitSettings(_Strict):
+    """What reading one document may cost."""
+
+    parse_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60
+    parse_cpu_s: Annotated[float, Field(gt=0, le=3600)] = 60
+    parse_memory_mib: Annotated[int, Field(ge=256)] = 2048
+    max_file_mib: Annotated[int, Field(ge=1, le=4096)] = 200
+    max_pages: Annotated[int, Field(ge=1)] = 5_000
+    max_unpacked_mib: Annotated[int, Field(ge=1)] = 512
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1)
+    )
+    """Documents that are parsed side by side."""
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            timeout_s=self.parse_timeout_s,
+            cpu_s=self.parse_cpu_s,
+            memory_mib=self.parse_memory_mib,
+            max_file_mib=self.max_file_mib,
+        )
+
+    @property
+    def options(self) -> ParseOptions:
+        return ParseOptions(max_pages=self.max_pages, max_unpacked_mib=self.max_unpacked_mib)
+
+
+class IndexSettings(_Strict):
+    """What documents are made into."""
+
+    model: str = DEFAULT_MODEL
+    """A sentence-transformers model: a name or a folder."""
+    chunk_tokens: Annotated[int, Field(ge=32, le=8192)] = 160
+
+    @property
+    def chunker(self) -> ChunkerSettings:
+        return ChunkerSettings(target_tokens=self.chunk_tokens)
+
+
+class Settings(BaseSettings):
+    """All settings. Paths are relative to the file that they stand in."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    state_dir: Path = Path(".headwater")
+    """Everything that is kept."""
+    sources: tuple[SourceSettings, ...] = ()
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    index: IndexSettings = IndexSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Values given in code come first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def source(self, name: str) -> SourceSettings | None:
+        return next((source for source in self.sources if source.name == name), None)
+
+
+def load_settings(config: Path | None = None, state_dir: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        config: A TOML file; `headwater.toml` in this folder if None, and if that is there.
+        state_dir: In place of the one in the file and the environment.
+
+    Raises:
+        SettingsError: The file is missing or no TOML, or a value in it is wrong.
+    """
+    file = config or DEFAULT_FILE
+    if config is not None and not config.is_file():
+        raise SettingsError(f"there is no file {config}")
+    given: dict[str, Any] = {"state_dir": state_dir} if state_dir else {}
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        settings = FromFile(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsError(_in_words(error, file)) from error
+    _require_unique_names(settings)
+    return _anchored(settings, file.parent, state_given=state_dir is not None)
+
+
+def _in_words(error: ValidationError, file: Path) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{file}: there is no setting {key}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{file}: {key} = {first['input']!r} is wrong: {message}"
+
+
+def _require_unique_names(settings: Settings) -> None:
+    names = [source.name for source in settings.sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"two sources have the name {name!r}: each needs its own")
+
+
+def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Settings:
+    """Relative paths made relative to the file, but for one given on the command line."""
+    base = Path() if state_given else folder
+    sources = tuple(
+        source if "://" in source.uri else source.model_copy(
+            update={"uri": str((folder / source.uri).absolute())}
+        )
+        for source in settings.sources
+    )
+    state_dir = (base / settings.state_dir.expanduser()).absolute()
+    return settings.model_copy(update={"state_dir": state_dir, "sources": sources})

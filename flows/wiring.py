@@ -1,0 +1,108 @@
+"""The one place where settings become stores, model and sandbox."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flows.errors import UserError
+from flows.settings import Settings
+from index.catalog.database import Catalog
+from index.catalog.generations import Generation, live_generation, save_live
+from index.embedding import Embedder, find_model
+from index.identity import generation_id
+from index.publishing import Index
+from index.texts import TextStore
+from index.vectors import VectorStore
+from parsers.sandbox import Sandbox
+
+CATALOG_FILE = "catalog.db"
+
+
+def make_state_dir(settings: Settings) -> None:
+    """Make the state directory if it is not there.
+
+    Raises:
+        UserError: It cannot be made or written to.
+    """
+    state_dir = settings.state_dir
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        probe = state_dir / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        remedy = "make room" if full else "set another with --state DIR"
+        raise UserError(
+            f"the state directory {state_dir} cannot be written to "
+            f"({error.strerror}): {remedy}"
+        ) from error
+
+
+@contextmanager
+def open_catalog(settings: Settings) -> Iterator[Catalog]:
+    """The catalog, for commands that need nothing else.
+
+    Raises:
+        StoreUnavailable: It cannot be opened.
+    """
+    catalog = Catalog(f"sqlite:///{settings.state_dir / CATALOG_FILE}")
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+@contextmanager
+def open_index(settings: Settings) -> Iterator[Index]:
+    """The stores and the generation that the settings describe.
+
+    Raises:
+        StoreUnavailable: A store cannot be opened.
+        ModelUnusable: The model cannot be used.
+        UserError: The state directory holds another generation.
+    """
+    embedder = Embedder(find_model(settings.index.model))
+    with open_catalog(settings) as catalog:
+        yield Index(
+            catalog=catalog,
+            texts=text_store(settings),
+            vectors=VectorStore(settings.state_dir / "chroma"),
+            embedder=embedder,
+            generation=_generation(settings, catalog, embedder),
+        )
+
+
+def _generation(settings: Settings, catalog: Catalog, embedder: Embedder) -> Generation:
+    model, chunker = embedder.files, settings.index.chunker.key
+    wanted = generation_id(model.name, model.revision, chunker)
+    with catalog.reading() as connection:
+        live = live_generation(connection)
+    if live is not None and live.id != wanted:
+        raise UserError(
+            f"{settings.state_dir} was built with {live.model} ({live.chunker}), the settings ask "
+            f"for {model.name} ({chunker}): set them back, or use another state directory"
+        )
+    if live is not None:
+        return live
+    made = Generation(wanted, model.name, model.revision, chunker, f"headwater-{wanted}")
+    with catalog.writing() as connection:
+        save_live(connection, made, datetime.now(UTC))
+    return made
+
+
+def text_store(settings: Settings) -> TextStore:
+    return TextStore(settings.state_dir / "texts")
+
+
+def make_sandbox(settings: Settings) -> Sandbox:
+    """The sandbox; whoever asked for it closes it."""
+    limits = settings.limits
+    return Sandbox(limits.limits, limits.options, n_workers=limits.workers)
+
+
+def has_state(settings: Settings) -> bool:
+    """Whether anything was ever ingested into the state directory."""
+    return Path(settings.state_dir / CATALOG_FILE).is_file()

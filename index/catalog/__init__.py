@@ -1,0 +1,1 @@
+"""What Headwater knows of sources, documents, chunks, runs and quarantine, in a SQL database."""

@@ -1,0 +1,106 @@
+"""Opening the catalog: its engine, its migrations, and what its errors mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
+
+from index.errors import DiskFull, ReadOnly, StoreUnavailable
+
+_MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
+HEAD: Final = "0001"
+"""The newest migration; a test holds it equal to what lies in the folder."""
+
+_BUSY_TIMEOUT_MS: Final = 60_000
+
+
+class Catalog:
+    """A database, migrated to the newest schema. Safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        """Open the catalog; a missing SQLite file is made.
+
+        Args:
+            url: An SQLAlchemy URL.
+
+        Raises:
+            StoreUnavailable: It cannot be opened, read or brought up to date.
+        """
+        self._engine = _engine(url)
+        with self.reading() as connection:
+            is_current = _revision(connection) == HEAD
+        if not is_current:
+            with self.writing() as connection:
+                _migrate(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and changes nothing."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction, committed at the end of the block and undone by an exception."""
+        with self._engine.connect().execution_options(writes=True) as connection:
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = sa.create_engine(url)
+    sa.event.listen(engine, "handle_error", _translate)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ANN401, ARG001
+    connection.isolation_level = None  # `_begin_sqlite` opens the transactions.
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once when another has written in
+    # between; one that says at the start that it will write waits for its turn.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Turn what the database driver raises for the world's reasons into our words."""
+    if not isinstance(context.sqlalchemy_exception, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return
+    said = str(context.original_exception).splitlines()[0]
+    if "disk is full" in said:
+        raise DiskFull("catalog: the disk is full", "Make room, then run again.")
+    if "readonly" in said or "unable to open" in said:
+        raise ReadOnly(f"catalog: {said}", "Let this user write to the state directory, or set "
+                       "another with --state.")
+    raise StoreUnavailable(f"catalog: {said}") from context.original_exception

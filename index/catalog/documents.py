@@ -1,0 +1,236 @@
+"""Documents and their versions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from index.batching import batches
+from index.catalog import tables
+from index.catalog.upsert import upsert
+from index.plan import Known, Outcome
+from index.records import Provenance
+from parsers.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A document as a run found it: what its row says besides what became of it."""
+
+    document_id: str
+    source: str
+    uri: str
+    stat_token: str
+    stat_trusted: bool
+    n_bytes: int
+    source_modified_at: datetime | None
+    sha256: str | None
+    """Of its bytes; None if they could not be read."""
+    media_type: str
+    parser_key: str
+
+
+def known_documents(connection: Connection, source: str) -> dict[str, Known]:
+    """By uri, the documents of a source that were not gone at the last run."""
+    found, entry = tables.document.c, tables.quarantine.c
+    generation = (
+        sa.select(tables.chunk.c.generation)
+        .where(tables.chunk.c.document_id == found.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(
+            found.id,
+            found.uri,
+            found.outcome,
+            found.stat_token,
+            found.stat_trusted,
+            found.sha256,
+            found.media_type,
+            found.parser_key,
+            generation,
+            sa.case((entry.state != "resolved", entry.code), else_=None),
+        )
+        .outerjoin(tables.quarantine, entry.document_id == found.id)
+        .where(found.source == source, found.removed_at.is_(None))
+    )
+    return {
+        row[1]: Known(*row[:2], Outcome(row[2]), *row[3:9], Reason(row[9]) if row[9] else None)
+        for row in connection.execute(query)
+    }
+
+
+def save_seen(
+    connection: Connection, seen: Sequence[Seen], outcome: Outcome, now: datetime
+) -> None:
+    """Write documents' rows, new or not; what is searchable of them stays as it is."""
+    rows = [
+        {
+            "id": one.document_id,
+            "source": one.source,
+            "uri": one.uri,
+            "outcome": outcome,
+            "stat_token": one.stat_token,
+            "stat_trusted": one.stat_trusted,
+            "n_bytes": one.n_bytes,
+            "source_modified_at": one.source_modified_at,
+            "sha256": one.sha256,
+            "media_type": one.media_type,
+            "parser_key": one.parser_key,
+            "first_seen_at": now,
+            "removed_at": None,
+        }
+        for one in seen
+    ]
+    upsert(connection, tables.document, rows, keep=("first_seen_at",))
+
+
+def save_stat(connection: Connection, seen: Sequence[Seen]) -> None:
+    """Note that documents were only touched: their bytes are what they were."""
+    update = sa.update(tables.document).where(tables.document.c.id == sa.bindparam("b_id"))
+    rows = [
+        {
+            "b_id": one.document_id,
+            "stat_token": one.stat_token,
+            "stat_trusted": one.stat_trusted,
+            "source_modified_at": one.source_modified_at,
+        }
+        for one in seen
+    ]
+    if rows:
+        connection.execute(update, rows)
+
+
+def start_version(
+    connection: Connection,
+    provenance: Provenance,
+    *,
+    version_id: str,
+    text_key: str,
+    problems: list[dict[str, Any]],
+) -> int:
+    """Make a version the current one of its document, in place of the one before.
+
+    Returns:
+        Its row's id.
+    """
+    retire_versions(connection, [provenance.document_id], provenance.indexed_at)
+    inserted = connection.execute(
+        sa.insert(tables.version).values(
+            version_id=version_id,
+            document_id=provenance.document_id,
+            sha256=provenance.version,
+            text_key=text_key,
+            media_type=provenance.media_type,
+            parser=provenance.parser,
+            parser_version=provenance.parser_version,
+            title=provenance.title,
+            language=provenance.language,
+            properties=dict(provenance.extra),
+            problems=problems,
+            source_modified_at=provenance.source_modified_at,
+            run_id=provenance.run_id,
+            indexed_at=provenance.indexed_at,
+        )
+    )
+    version = int(inserted.inserted_primary_key[0])
+    connection.execute(
+        sa.update(tables.document)
+        .where(tables.document.c.id == provenance.document_id)
+        .values(current_version=version)
+    )
+    return version
+
+
+def retire_versions(connection: Connection, document_ids: Sequence[str], now: datetime) -> None:
+    """Note that the current versions of documents are searchable no more."""
+    for some in batches(document_ids):
+        connection.execute(
+            sa.update(tables.version)
+            .where(tables.version.c.document_id.in_(some), tables.version.c.retired_at.is_(None))
+            .values(retired_at=now)
+        )
+        connection.execute(
+            sa.update(tables.document)
+            .where(tables.document.c.id.in_(some))
+            .values(current_version=None)
+        )
+
+
+def mark_removed(connection: Connection, document_ids: Sequence[str], now: datetime) -> None:
+    """Note that documents are gone from their source."""
+    _update_documents(connection, document_ids, removed_at=now)
+
+
+def mark_skipped(connection: Connection, document_ids: Sequence[str]) -> None:
+    """Note that a rule excludes documents that were read before."""
+    _update_documents(connection, document_ids, outcome=Outcome.SKIPPED)
+
+
+def _update_documents(
+    connection: Connection, document_ids: Sequence[str], **values: object
+) -> None:
+    for some in batches(document_ids):
+        connection.execute(
+            sa.update(tables.document).where(tables.document.c.id.in_(some)).values(**values)
+        )
+
+
+def find_by_uri(connection: Connection, uri: str) -> Sequence[RowMapping]:
+    """Documents with this uri, in whichever source."""
+    query = sa.select(tables.document).where(tables.document.c.uri == uri)
+    return connection.execute(query.order_by(tables.document.c.source)).mappings().all()
+
+
+def find_document(connection: Connection, document_id: str) -> RowMapping | None:
+    query = sa.select(tables.document).where(tables.document.c.id == document_id)
+    return connection.execute(query).mappings().one_or_none()
+
+
+def find_version(connection: Connection, version: int) -> RowMapping:
+    query = sa.select(tables.version).where(tables.version.c.id == version)
+    return connection.execute(query).mappings().one()
+
+
+def count_by_outcome(connection: Connection, source: str) -> dict[str, int]:
+    """How many documents of a source, those gone from it aside, stand at each outcome."""
+    found = tables.document.c
+    query = (
+        sa.select(found.outcome, sa.func.count())
+        .where(found.source == source, found.removed_at.is_(None))
+        .group_by(found.outcome)
+    )
+    return {outcome: n for outcome, n in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTimes:
+    """When documents of a source were changed there."""
+
+    newest_seen: datetime | None
+    newest_searchable: datetime | None
+    oldest_served_stale: datetime | None
+    """Of documents that could not be read since, and whose last good version is searchable."""
+
+
+def change_times(connection: Connection, source: str) -> ChangeTimes:
+    """The ends of the range of modification times, of documents that are in the source."""
+    found, shown = tables.document.c, tables.version.c
+    here = (found.source == source) & found.removed_at.is_(None)
+    stale = (found.outcome == Outcome.QUARANTINED) & found.current_version.is_not(None)
+    newest_seen = sa.select(sa.func.max(found.source_modified_at)).where(here)
+    newest_searchable = (
+        sa.select(sa.func.max(shown.source_modified_at))
+        .join(tables.document, found.current_version == shown.id)
+        .where(here)
+    )
+    oldest_stale = sa.select(sa.func.min(found.source_modified_at)).where(here, stale)
+    return ChangeTimes(
+        connection.scalar(newest_seen),
+        connection.scalar(newest_searchable),
+        connection.scalar(oldest_stale),
+    )

@@ -1,0 +1,173 @@
+"""Sources and the runs over them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from index.batching import batches
+from index.catalog import tables
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentOutcome:
+    """What a run did with one document; not stored for unchanged ones."""
+
+    document_id: str
+    uri: str
+    outcome: str
+    code: str | None = None
+    detail: str | None = None
+    lag_seconds: float | None = None
+
+
+def find_source(connection: Connection, name: str) -> RowMapping | None:
+    query = sa.select(tables.source).where(tables.source.c.name == name)
+    return connection.execute(query).mappings().one_or_none()
+
+
+def all_sources(connection: Connection) -> Sequence[RowMapping]:
+    query = sa.select(tables.source).order_by(tables.source.c.name)
+    return connection.execute(query).mappings().all()
+
+
+def start_run(
+    connection: Connection,
+    *,
+    run_id: str,
+    source: str,
+    root: str,
+    flow_run_id: str | None,
+    now: datetime,
+) -> list[str]:
+    """Record that a run begins.
+
+    Returns:
+        Ids of earlier runs of the source that never ended; they are `interrupted` now.
+    """
+    if find_source(connection, source) is None:
+        row = {"name": source, "root": root, "first_seen_at": now}
+        connection.execute(sa.insert(tables.source).values(row))
+    else:
+        update = sa.update(tables.source).where(tables.source.c.name == source)
+        connection.execute(update.values(root=root))
+    unended = (tables.run.c.source == source) & (tables.run.c.state == RunState.RUNNING)
+    dead = list(connection.scalars(sa.select(tables.run.c.id).where(unended)))
+    connection.execute(
+        sa.update(tables.run).where(unended).values(state=RunState.INTERRUPTED, ended_at=now)
+    )
+    connection.execute(
+        sa.insert(tables.run).values(
+            id=run_id,
+            source=source,
+            flow_run_id=flow_run_id,
+            state=RunState.RUNNING,
+            started_at=now,
+        )
+    )
+    return dead
+
+
+def end_run(
+    connection: Connection,
+    run_id: str,
+    state: RunState,
+    now: datetime,
+    *,
+    report: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    connection.execute(
+        sa.update(tables.run)
+        .where(tables.run.c.id == run_id)
+        .values(state=state, ended_at=now, report=report, error=error)
+    )
+
+
+def mark_checked(connection: Connection, source: str, now: datetime) -> None:
+    """Note that the source was listed."""
+    update = sa.update(tables.source).where(tables.source.c.name == source)
+    connection.execute(update.values(last_check_at=now))
+
+
+def mark_succeeded(connection: Connection, source: str, now: datetime) -> None:
+    """Note that a run over the source ended without failing."""
+    update = sa.update(tables.source).where(tables.source.c.name == source)
+    connection.execute(update.values(last_success_at=now))
+
+
+def record_outcomes(
+    connection: Connection, run_id: str, outcomes: Sequence[DocumentOutcome]
+) -> None:
+    """Note what was done with documents; a document that the run noted before is noted anew."""
+    if not outcomes:
+        return
+    noted = tables.outcome.c
+    ids = [outcome.document_id for outcome in outcomes]
+    for some in batches(ids):
+        connection.execute(
+            sa.delete(tables.outcome).where(noted.run_id == run_id, noted.document_id.in_(some))
+        )
+    connection.execute(
+        sa.insert(tables.outcome),
+        [
+            {
+                "run_id": run_id,
+                "document_id": outcome.document_id,
+                "uri": outcome.uri,
+                "outcome": outcome.outcome,
+                "code": outcome.code,
+                "detail": outcome.detail,
+                "lag_seconds": outcome.lag_seconds,
+            }
+            for outcome in outcomes
+        ],
+    )
+
+
+def count_outcomes(connection: Connection, run_id: str) -> dict[tuple[str, str | None], int]:
+    """How many documents of a run came to each outcome for each reason."""
+    noted = tables.outcome.c
+    query = (
+        sa.select(noted.outcome, noted.code, sa.func.count())
+        .where(noted.run_id == run_id)
+        .group_by(noted.outcome, noted.code)
+    )
+    return {(outcome, code): n for outcome, code, n in connection.execute(query)}
+
+
+def lags(connection: Connection, run_id: str) -> list[float]:
+    """Seconds from change to searchable, of each document that a run made searchable."""
+    noted = tables.outcome.c
+    query = sa.select(noted.lag_seconds).where(
+        noted.run_id == run_id, noted.lag_seconds.is_not(None)
+    )
+    return list(connection.scalars(query))
+
+
+def find_run(connection: Connection, run_id: str) -> RowMapping | None:
+    return connection.execute(
+        sa.select(tables.run).where(tables.run.c.id == run_id)
+    ).mappings().one_or_none()
+
+
+def last_run(connection: Connection, source: str) -> RowMapping | None:
+    query = (
+        sa.select(tables.run)
+        .where(tables.run.c.source == source)
+        .order_by(tables.run.c.started_at.desc())
+        .limit(1)
+    )
+    return connection.execute(query).mappings().one_or_none()

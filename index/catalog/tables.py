@@ -1,0 +1,178 @@
+"""The tables of the catalog. A change here needs a migration under `index/migrations`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment, kept and returned in UTC; SQLite has no time zones of its own."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+source = sa.Table(
+    "source",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("root", sa.Text, nullable=False, comment="where it is: a path or an fsspec URL"),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("last_check_at", UtcDateTime, comment="last time that it was listed"),
+    sa.Column("last_success_at", UtcDateTime, comment="end of the last run that did not fail"),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False, index=True),
+    sa.Column("flow_run_id", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("error", sa.Text, comment="one line, where the run failed"),
+    sa.Column("report", sa.JSON, comment="what the run printed when it ended"),
+)
+
+generation = sa.Table(
+    "generation",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("revision", sa.Text, nullable=False),
+    sa.Column("chunker", sa.Text, nullable=False),
+    sa.Column("collection", sa.Text, nullable=False),
+    sa.Column("is_live", sa.Boolean, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
+document = sa.Table(
+    "document",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False, comment="of the last run that read it"),
+    sa.Column("stat_token", sa.Text, nullable=False, comment="equal means unchanged, unread"),
+    sa.Column("stat_trusted", sa.Boolean, nullable=False),
+    sa.Column("n_bytes", sa.BigInteger, nullable=False),
+    sa.Column("source_modified_at", UtcDateTime),
+    sa.Column("sha256", sa.String(64), comment="of the bytes last read; null if never read"),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("parser_key", sa.Text, nullable=False, comment="parser and options last used"),
+    sa.Column("current_version", sa.Integer, comment="version.id of what is searchable"),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("removed_at", UtcDateTime, comment="when it was found gone from its source"),
+    sa.UniqueConstraint("source", "uri"),
+)
+
+version = sa.Table(
+    "version",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("version_id", sa.String(32), nullable=False),
+    sa.Column("document_id", sa.String(32), sa.ForeignKey("document.id"), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("text_key", sa.String(64), nullable=False, comment="where its text is stored"),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("parser", sa.Text, nullable=False),
+    sa.Column("parser_version", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("properties", sa.JSON, nullable=False, comment="metadata beyond the contract's own"),
+    sa.Column("problems", sa.JSON, nullable=False, comment="pages left out: number, code, detail"),
+    sa.Column("source_modified_at", UtcDateTime),
+    sa.Column("run_id", sa.String(32), nullable=False),
+    sa.Column("indexed_at", UtcDateTime, nullable=False, comment="when it became searchable"),
+    sa.Column("retired_at", UtcDateTime, comment="when it ceased to be; null while it is"),
+    sa.Index(None, "document_id"),
+)
+
+chunk = sa.Table(
+    "chunk",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("generation", sa.String(16), nullable=False),
+    sa.Column("document_id", sa.String(32), sa.ForeignKey("document.id"), nullable=False),
+    sa.Column("version", sa.Integer, sa.ForeignKey("version.id"), nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("char_start", sa.Integer, nullable=False),
+    sa.Column("char_end", sa.Integer, nullable=False),
+    sa.Column("heading_path", sa.JSON, nullable=False),
+    sa.Column("page_first", sa.Integer),
+    sa.Column("page_last", sa.Integer),
+    sa.Column("n_tokens", sa.Integer, nullable=False),
+    sa.Column("embedding_key", sa.String(32), nullable=False),
+    sa.Index(None, "document_id", "ordinal"),
+)
+
+embedding = sa.Table(
+    "embedding",
+    metadata,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False, comment="float32, little-endian"),
+)
+
+intent = sa.Table(
+    "intent",
+    metadata,
+    sa.Column("chunk_id", sa.String(32), primary_key=True),
+    sa.Column("generation", sa.String(16), nullable=False),
+    sa.Column("run_id", sa.String(32), nullable=False),
+    comment="chunks whose vector may differ from the catalog until the row is gone",
+)
+
+outcome = sa.Table(
+    "outcome",
+    metadata,
+    sa.Column("run_id", sa.String(32), sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("document_id", sa.String(32), primary_key=True),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False, comment="all but unchanged, which is not stored"),
+    sa.Column("code", sa.Text),
+    sa.Column("detail", sa.Text),
+    sa.Column("lag_seconds", sa.Float, comment="from its modification until it was searchable"),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("document_id", sa.String(32), sa.ForeignKey("document.id"), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False, comment="read, parse, judge or validate"),
+    sa.Column("parser", sa.Text, nullable=False),
+    sa.Column("traceback", sa.Text, nullable=False),
+    sa.Column("failure_group", sa.String(12), nullable=False, comment="equal for equal failures"),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("last_seen_at", UtcDateTime, nullable=False),
+    sa.Column("n_attempts", sa.Integer, nullable=False, comment="how often it was parsed"),
+    sa.Column("state", sa.Text, nullable=False, comment="open, retrying, resolved or ignored"),
+    sa.Column("history", sa.JSON, nullable=False, comment="who did what, when and why"),
+    sa.UniqueConstraint("document_id"),
+    sa.Index(None, "state", "source"),
+)

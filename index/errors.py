@@ -1,0 +1,23 @@
+"""Errors that are the world's fault: the stores cannot be reached, or can hold no more."""
+
+from parsers.reasons import REMEDIES, Reason
+
+
+class StoreUnavailable(Exception):
+    """The catalog or the vector store did not do what was asked. Worth trying again."""
+
+    code = Reason.STORE_UNAVAILABLE
+
+    def __init__(self, detail: str, remedy: str = REMEDIES[Reason.STORE_UNAVAILABLE]) -> None:
+        """`detail` names the store and what it said, in one line; `remedy` says what to do."""
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy
+
+
+class DiskFull(StoreUnavailable):
+    """There is no room left where the state is kept."""
+
+
+class ReadOnly(StoreUnavailable):
+    """The state directory cannot be written to."""

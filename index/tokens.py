@@ -1,0 +1,31 @@
+"""Counting the tokens of texts as the embedding model does, without loading the model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+
+class TokenCounter:
+    """The tokenizer of an embedding model."""
+
+    def __init__(self, tokenizer_file: Path, window: int) -> None:
+        """`window` is the number of tokens that the model reads, special ones included."""
+        self.window = window
+        self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    @property
+    def capacity(self) -> int:
+        """How many tokens of text the model reads at once."""
+        return self.window - int(self._tokenizer.num_special_tokens_to_add(is_pair=False))
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without special ones."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(encoding.ids) for encoding in encodings]
+
+    def starts(self, text: str) -> list[int]:
+        """Where each token of `text` begins: 0-based offsets in code points."""
+        return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]

@@ -1,0 +1,1 @@
+"""Bytes in, `ParsedDocument` out; and the sandbox in which that happens."""

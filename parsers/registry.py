@@ -1,0 +1,67 @@
+"""Which parser reads which type. A parser is imported when its first document comes."""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Final, Protocol, cast
+
+from parsers.contract import Limits, Parse, ParseOptions
+from parsers.media_type import DOCX, HTML, MARKDOWN, PDF, PLAIN
+
+
+class ParserModule(Protocol):
+    """What a parser's module has."""
+
+    NAME: str
+    VERSION: str
+    """Changes whenever the same bytes may give another result, so the library's version is in."""
+
+    parse: Parse
+
+
+MODULES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PDF: "parsers.pdf",
+        MARKDOWN: "parsers.markdown",
+        PLAIN: "parsers.plain_text",
+        HTML: "parsers.html",
+        DOCX: "parsers.docx",
+    }
+)
+"""Media type to the module of its parser."""
+
+READABLE: Final = frozenset(MODULES)
+
+
+def load(media_type: str) -> ParserModule:
+    """The parser of a readable type."""
+    return cast(ParserModule, importlib.import_module(MODULES[media_type]))
+
+
+def parse_fingerprint(sha256: str, media_type: str, options: ParseOptions) -> str:
+    """What decides the result of parsing: the bytes, the parser and its version, its options."""
+    return _digest(sha256, parser_key(media_type, options))
+
+
+def parser_key(media_type: str, options: ParseOptions) -> str:
+    """The part of the fingerprint that all documents of a type share.
+
+    All types that no parser reads share one key as well: it changes when a parser is added.
+    """
+    if media_type not in MODULES:
+        return _digest("unreadable", *sorted(READABLE))
+    module = load(media_type)
+    return _digest(module.NAME, module.VERSION, json.dumps(asdict(options), sort_keys=True))
+
+
+def failure_key(media_type: str, options: ParseOptions, limits: Limits) -> str:
+    """As `parser_key`, for documents that failed: for them the limits count as well."""
+    costs = json.dumps(asdict(limits), sort_keys=True)
+    return _digest(parser_key(media_type, options), costs)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,306 @@
+"""Parsing in worker processes that are watched, limited and, if need be, killed and replaced.
+
+A document can hang, take all memory, or crash its parser. Then its worker's process group is
+killed, the document gets a `Failure` that says which, and the next document a new worker.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import psutil
+
+from parsers.contract import Limits, ParseOptions
+from parsers.document import ParsedDocument, from_json
+from parsers.frames import (
+    FAILED,
+    FAILURE,
+    LOADED,
+    PARSED,
+    REQUEST,
+    ROUTED,
+    Failure,
+    Request,
+    read_frame,
+    write_frame,
+)
+from parsers.reasons import Reason
+
+_MIB: Final = 1024 * 1024
+_IMPORT_TIMEOUT_S: Final = 120.0
+"""For Python and a parser's libraries on a busy machine: not the document's fault."""
+_WATCH_INTERVAL_S: Final = 0.1
+
+
+class SandboxBroken(RuntimeError):
+    """A worker did not start, or the sandbox was closed: no document is at fault."""
+
+
+class Sandbox:
+    """A pool of workers. Safe to use from several threads; close it, or use it as a context."""
+
+    def __init__(self, limits: Limits, options: ParseOptions, *, n_workers: int) -> None:
+        """Workers are started when they are first needed.
+
+        Args:
+            limits: For each document.
+            options: For every parser.
+            n_workers: How many documents are parsed at the same time, at most.
+        """
+        self.limits = limits
+        self.options = options
+        self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._callers = ThreadPoolExecutor(n_workers, thread_name_prefix="sandbox")
+        self._watch = threading.Thread(target=self._watch_busy, name="sandbox-watch", daemon=True)
+        self._watch.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        frames: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def parse_all(
+        self, documents: Iterable[tuple[str, bytes]]
+    ) -> Iterator[ParsedDocument | Failure]:
+        """Read documents side by side.
+
+        Args:
+            documents: Name and bytes of each.
+
+        Yields:
+            The result of each, in the order of `documents`.
+
+        Raises:
+            SandboxBroken: A worker cannot start, or the sandbox was closed meanwhile.
+        """
+        return self._callers.map(lambda document: self.parse(*document), documents)
+
+    def parse(self, name: str, data: bytes) -> ParsedDocument | Failure:
+        """Read one document; blocks until it is done or has met a limit.
+
+        Raises:
+            SandboxBroken: See `parse_all`.
+        """
+        limits = self.limits
+        header = REQUEST.dump_json(Request(name, self.options, limits.cpu_s, limits.memory_mib))
+        result = self._attempt(header, data)
+        if result is None:
+            # It was dead before it looked at the document: killed by someone while it was idle.
+            result = self._attempt(header, data)
+        if result is None:
+            raise SandboxBroken("workers die before they look at a document")
+        return result
+
+    def close(self) -> None:
+        """End all workers at once, busy or not, and remove their folders."""
+        self._closed.set()
+        with self._lock:
+            workers = [*self._idle, *self._busy]
+            self._idle.clear()
+        for worker in workers:
+            worker.kill()
+        self._callers.shutdown(cancel_futures=True)
+        self._watch.join()
+        for worker in workers:
+            worker.bury()
+
+    def worker_pids(self) -> list[int]:
+        """The processes that live now, idle or busy."""
+        with self._lock:
+            return [worker.process.pid for worker in (*self._idle, *self._busy)]
+
+    def _attempt(self, header: bytes, data: bytes) -> ParsedDocument | Failure | None:
+        """The result; None if the worker ended before it looked at the document."""
+        worker = self._take()
+        heard: dict[bytes, str] = {}
+        try:
+            write_frame(worker.requests, header)
+            write_frame(worker.requests, data)
+            while True:
+                reply = read_frame(worker.replies)
+                kind, body = reply[:1], reply[1:]
+                if kind in (PARSED, FAILED):
+                    return from_json(body) if kind == PARSED else FAILURE.validate_json(body)
+                heard[kind] = body.decode()
+                seconds = _IMPORT_TIMEOUT_S if kind == ROUTED else self.limits.timeout_s
+                self._extend(worker, seconds)
+        except (EOFError, OSError):
+            code, detail = self._post_mortem(worker)
+            if not heard and not worker.ended_for:
+                return None
+            parser, media_type = heard.get(LOADED, ""), heard.get(ROUTED, "")
+            return Failure(code, detail, media_type, parser, worker.crash())
+        finally:
+            self._give_back(worker)
+
+    def _take(self) -> "_Worker":
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        worker = worker or _start_worker()
+        with self._lock:
+            worker.n_documents += 1
+            worker.deadline = time.monotonic() + self.limits.timeout_s
+            self._busy.add(worker)
+        if self._closed.is_set():
+            worker.kill()
+        return worker
+
+    def _extend(self, worker: "_Worker", seconds: float) -> None:
+        with self._lock:
+            worker.deadline = time.monotonic() + seconds
+
+    def _give_back(self, worker: "_Worker") -> None:
+        with self._lock:
+            self._busy.discard(worker)
+            worker.deadline = None
+            reusable = (
+                worker.ended_for is None
+                and not self._closed.is_set()
+                and worker.process.poll() is None
+                and worker.n_documents < self.limits.max_documents_per_worker
+            )
+            if reusable:
+                self._idle.append(worker)
+        if not reusable:
+            worker.kill()
+            worker.bury()
+
+    def _post_mortem(self, worker: "_Worker") -> tuple[Reason, str]:
+        """Why a worker ended in the middle of a document."""
+        worker.kill()
+        status = worker.process.wait()
+        if self._closed.is_set():
+            raise SandboxBroken("the sandbox was closed")
+        limits = self.limits
+        if worker.ended_for is Reason.PARSE_TIMEOUT:
+            return worker.ended_for, f"took longer than {limits.timeout_s:g} s"
+        if worker.ended_for is Reason.PARSE_MEMORY:
+            return worker.ended_for, f"needed more than {limits.memory_mib} MiB"
+        if status == -signal.SIGXCPU:
+            return Reason.PARSE_TIMEOUT, f"used more than {limits.cpu_s:g} s of processor time"
+        ended = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+        return Reason.PARSER_CRASH, f"its process ended with {ended}"
+
+    def _watch_busy(self) -> None:
+        while not self._closed.wait(_WATCH_INTERVAL_S):
+            with self._lock:
+                busy = list(self._busy)
+            for worker in busy:
+                memory = worker.resident_bytes()
+                with self._lock:
+                    worker.ended_for = worker.ended_for or self._limit_met(worker, memory)
+                if worker.ended_for:
+                    worker.kill()
+
+    def _limit_met(self, worker: "_Worker", resident_bytes: int) -> Reason | None:
+        if worker.deadline is None:
+            return None  # It has answered meanwhile.
+        if time.monotonic() > worker.deadline:
+            return Reason.PARSE_TIMEOUT
+        if resident_bytes > self.limits.memory_mib * _MIB:
+            return Reason.PARSE_MEMORY
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A worker process, its folder, and what is watched about it while it is busy."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    n_documents: int = 0
+    deadline: float | None = None
+    """Seconds of `time.monotonic`; None while idle."""
+    ended_for: Reason | None = None
+    """The limit that it was killed for."""
+
+    @property
+    def requests(self) -> IO[bytes]:
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    @property
+    def replies(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def resident_bytes(self) -> int:
+        """Of the worker and all processes below it; 0 once it is gone."""
+        try:
+            process = psutil.Process(self.process.pid)
+            family = [process, *process.children(recursive=True)]
+            return sum(int(member.memory_info().rss) for member in family)
+        except psutil.Error:
+            return 0
+
+    def crash(self) -> str:
+        """The frames that the interpreter left when it was killed by a signal of its own doing."""
+        with suppress(OSError):
+            return (self.folder / "crash").read_text(encoding="utf-8", errors="replace")[:4000]
+        return ""
+
+    def kill(self) -> None:
+        """End its whole process group, at once."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def bury(self) -> None:
+        """Take leave of a killed worker: its process, its pipes and its folder."""
+        self.process.wait()
+        for pipe in (self.requests, self.replies):
+            with suppress(OSError):
+                pipe.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _start_worker() -> _Worker:
+    folder = Path(tempfile.mkdtemp(prefix="headwater-worker-"))
+    environment = {
+        # Nothing of ours: a parser has no business with the secrets in our environment.
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    with (folder / "errors").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "parsers.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+    worker = _Worker(process, folder)
+    try:
+        read_frame(worker.replies)
+    except EOFError:
+        said = (folder / "errors").read_text(encoding="utf-8", errors="replace")[-2000:]
+        worker.bury()
+        raise SandboxBroken(f"a worker did not start: {said}") from None
+    return worker
+
