@@ -15,7 +15,7 @@ _OF_FOUND = (
 
 
 def is_balanced(n_found: int, outcomes: Mapping[Outcome, int]) -> bool:
-    """found = indexed + partial + unchanged + quarantined + skipped."""
+    """Found = indexed + partial + unchanged + quarantined + skipped."""
     return n_found == sum(outcomes.get(outcome, 0) for outcome in _OF_FOUND)
 
 

@@ -26,7 +26,10 @@ _MIN_CAPTION: Final = 16
 
 _GLYPH_NAME: Final = re.compile(r"\(cid:\d+\)|/[A-Za-z]{0,4}\d{1,5}(?=[/\s]|$)")
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_PLAIN_LATIN_WORD: Final = re.compile(r"(?<!\w)[a-z\u00df-\u00f6\u00f8-\u017e]{4,20}(?!\w)")
+_PLAIN_LATIN_WORD: Final = re.compile(
+    r"(?<!\S)[(\"'“‘]?([a-z\u00df-\u00f6\u00f8-\u017e]{4,20})[.,;:!?)\"'’”]*(?!\S)"
+)
+"""Between white space: what stands in addresses and code is not prose."""
 _EAST_ASIAN: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
 _UNSCRIPTED: Final = frozenset({"MODIFIER", "COMBINING", "FULLWIDTH", "HALFWIDTH", "MATHEMATICAL"})
 
@@ -65,7 +68,7 @@ def judge(document: ParsedDocument) -> TextQuality:
 
 def judge_text(text: str) -> Reason | None:
     """`EMPTY_TEXT`, `GARBLED_TEXT`, or None if `text` can be read."""
-    if not any(character.isalnum() or character == "\ufffd" for character in text):
+    if not any(character.isalnum() or _is_broken(character) for character in text):
         return Reason.EMPTY_TEXT
     if _broken_share(text) > _MAX_BROKEN_SHARE or _glyph_name_share(text) > _MAX_GLYPH_NAME_SHARE:
         return Reason.GARBLED_TEXT
@@ -99,11 +102,12 @@ def _judge_page(page: Page, words: str) -> Reason | None:
 
 def _broken_share(text: str) -> float:
     seen = [character for character in text if not character.isspace()]
-    broken = sum(
-        character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn")
-        for character in seen
-    )
-    return broken / len(seen)
+    return sum(map(_is_broken, seen)) / len(seen)
+
+
+def _is_broken(character: str) -> bool:
+    """Whether it stands for a character that was lost."""
+    return character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn")
 
 
 def _glyph_name_share(text: str) -> float:

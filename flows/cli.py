@@ -48,14 +48,14 @@ def ingest(
     ] = None,
     config: Config = None,
     state: State = None,
-    as_json: AsJson = False,  # noqa: FBT002
-    strict: Annotated[bool, typer.Option(help="Exit 3 if anything is quarantined.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,
+    strict: Annotated[bool, typer.Option(help="Exit 3 if anything is quarantined.")] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all bytes, also where nothing seems changed.")
-    ] = False,  # noqa: FBT002
+    ] = False,
     allow_removal: Annotated[
         bool, typer.Option("--allow-removal", help="Remove what is gone, however much it is.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Make the index follow its sources: one run for each, now.
 
@@ -107,7 +107,7 @@ def ingest(
 
 
 @app.command()
-def status(config: Config = None, state: State = None, as_json: AsJson = False) -> None:  # noqa: FBT002
+def status(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How fresh each source is, what is indexed, and what is in quarantine.
 
     Exit status: 0, or 1 if a source is staler than its objective allows (`error_after`).
@@ -139,7 +139,7 @@ def quarantine_list(
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
     config: Config = None,
     state: State = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """What could not be read, why, and what to do about it.
 
@@ -168,7 +168,7 @@ def quarantine_show(
     entry_id: Annotated[str, typer.Argument(metavar="ID", help="An entry's id, or its start.")],
     config: Config = None,
     state: State = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """All that is known of one entry: the parser, its traceback, what was done and when.
 
@@ -208,7 +208,7 @@ def search(
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
     config: Config = None,
     state: State = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Chunks ranked by how near they are in meaning, with document, page and date.
 
@@ -237,7 +237,7 @@ def explain(
     named: Annotated[str, typer.Argument(metavar="CHUNK_ID or URI")],
     config: Config = None,
     state: State = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """From a chunk or a document back to the bytes: version, span, page, parser, model, run.
 
@@ -263,7 +263,7 @@ def explain(
 
 
 @app.command()
-def doctor(config: Config = None, state: State = None, as_json: AsJson = False) -> None:  # noqa: FBT002
+def doctor(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What is installed, reachable and writable, and what is not.
 
     Exit status: 0, or 1 if something is not as it should be.
@@ -329,7 +329,7 @@ def _exit_by(reports: list[dict[str, Any]], *, strict: bool) -> None:
         raise typer.Exit(_QUARANTINED)
 
 
-def _settings_with_state(config: Path | None, state: Path | None) -> Any:  # noqa: ANN401
+def _settings_with_state(config: Path | None, state: Path | None) -> Any:
     """The settings, for commands that read what a run has left."""
     from flows.errors import UserError
     from flows.settings import load_settings
@@ -343,7 +343,7 @@ def _settings_with_state(config: Path | None, state: Path | None) -> Any:  # noq
     return settings
 
 
-def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(row: Any) -> dict[str, Any]:
     from index.records import iso
 
     return {
@@ -384,7 +384,7 @@ def _told_in_one_line() -> Iterator[None]:
         _stop(str(error), _FAILED)
     except BrokenPipeError:
         # Whoever read our output has enough; do not trip over it again at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     except OSError as error:
         _stop(f"{error.filename or ''}: {error.strerror}".lstrip(": "), _FAILED)
     except KeyboardInterrupt:

@@ -213,7 +213,8 @@ def show_entries(entries: Iterable[Mapping[str, Any]]) -> None:
         for entry in members:
             where = escape(f"{entry['source']}: {entry['uri']}")
             ignored = ", ignored" if entry["state"] == "ignored" else ""
-            out.print(f"  [cyan]{entry['id']}[/]  {where}  [dim]{escape(entry['detail'])}{ignored}[/]")
+            said = escape(entry["detail"]) + ignored
+            out.print(f"  [cyan]{entry['id']}[/]  {where}  [dim]{said}[/]")
         out.print()
 
 
@@ -243,7 +244,9 @@ def show_results(results: Sequence[Result]) -> None:
         pages = f", page {placed.page_first}" if placed.page_first else ""
         if placed.page_last != placed.page_first:
             pages = f", pages {placed.page_first} to {placed.page_last}"
-        changed = f", changed {origin.source_modified_at:%Y-%m-%d}" if origin.source_modified_at else ""
+        changed = (
+            f", changed {origin.source_modified_at:%Y-%m-%d}" if origin.source_modified_at else ""
+        )
         out.print(
             f"[bold]{result.rank}. {escape(origin.uri)}[/]{pages}  "
             f"[dim]{result.score:.3f}, {escape(origin.source)}{changed}[/]"

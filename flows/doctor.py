@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -46,14 +47,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Check one thing after the other; none of it changes anything but an empty state directory."""
     yield Finding("python", True, sys.version.split()[0])
     for package in _PACKAGES:
-        yield _attempt(package, lambda package=package: version(package))
+        yield _attempt(package, partial(version, package))
     yield _attempt("model", lambda: _model(settings))
     yield _attempt("sandbox", _sandbox)
     yield _attempt("state directory", lambda: _state_dir(settings))
     yield _attempt("catalog", lambda: _catalog(settings))
     yield _attempt("prefect api", _prefect)
     for source in settings.sources:
-        yield _attempt(f"source {source.name}", lambda source=source: _source(source.uri, settings))
+        yield _attempt(f"source {source.name}", partial(_source, source.uri, settings))
 
 
 def _attempt(check: str, look: Callable[[], str]) -> Finding:

@@ -1,15 +1,16 @@
 """From a chunk, or a document, back to the bytes: what `headwater explain` says."""
 
-from collections.abc import Mapping
 from typing import Any
+
+from sqlalchemy.engine import Connection, RowMapping
 
 from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
+from index.catalog.database import Catalog
 from index.catalog.generations import live_generation
 from index.records import chunk_metadata, iso
-from index.catalog.database import Catalog
 from index.texts import TextStore
 
 
@@ -45,7 +46,7 @@ def explain_uri(catalog: Catalog, uri: str) -> list[dict[str, Any]]:
         return [_explain(connection, row) for row in document_rows.find_by_uri(connection, uri)]
 
 
-def _explain(connection: Any, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _explain(connection: Connection, row: RowMapping) -> dict[str, Any]:
     source = run_rows.find_source(connection, row["source"])
     current = row["current_version"]
     version = document_rows.find_version(connection, current) if current else None
@@ -68,7 +69,7 @@ def _explain(connection: Any, row: Mapping[str, Any]) -> dict[str, Any]:  # noqa
     }
 
 
-def _version(row: Mapping[str, Any]) -> dict[str, Any]:
+def _version(row: RowMapping) -> dict[str, Any]:
     return {
         "version": row["sha256"],
         "title": row["title"],
@@ -81,7 +82,7 @@ def _version(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chunk(row: Mapping[str, Any]) -> dict[str, Any]:
+def _chunk(row: RowMapping) -> dict[str, Any]:
     names = ("ordinal", "char_start", "char_end", "page_first", "page_last", "n_tokens")
     return {"chunk_id": row["id"], **{name: row[name] for name in names}}
 

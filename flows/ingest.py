@@ -3,14 +3,13 @@
 scan → plan → batches (prepare, embed, publish) → remove → settle
 """
 
-import functools
 import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
@@ -42,6 +41,8 @@ from index.errors import StoreUnavailable
 from index.plan import Expectation, Known, Listed, Outcome, Plan, make_plan
 from index.publishing import Written, embed, publish, recover, retire
 from parsers.registry import failure_key, parser_key
+
+_Value = TypeVar("_Value")
 
 _BATCH_DOCUMENTS: Final = 32
 _BATCH_BYTES: Final = 32 * 1024 * 1024
@@ -112,13 +113,13 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
     may_remove = allow_removal or not _is_guarded(run, plan, known)
     _read_changed(run, plan.read, known)
     if may_remove:
-        _retire(run, plan.removed, Outcome.REMOVED)
-        _retire(run, plan.retired, Outcome.SKIPPED)
+        _retire(plan.removed, Outcome.REMOVED)
+        _retire(plan.retired, Outcome.SKIPPED)
     with run.clock.stage("upsert"):
         recover(run.index)  # What a batch left that had to be tried again.
 
 
-def _is_worldly(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+def _is_worldly(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether a task failed for a reason that may be gone when it is tried again."""
     try:
         state.result()
@@ -129,18 +130,17 @@ def _is_worldly(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool: 
     return False
 
 
-_step = functools.partial(
-    task,
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
-    retry_condition_fn=_is_worldly,
+_STEP: Final[dict[str, Any]] = {
+    "retries": len(_RETRY_DELAYS_S),
+    "retry_delay_seconds": _RETRY_DELAYS_S,
+    "retry_condition_fn": _is_worldly,
     # What tasks are given can be neither hashed nor pickled, and a result is never reused.
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
 
 
-@_step(task_run_name="scan {source}")
+@task(task_run_name="scan {source}", **_STEP)
 def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
@@ -155,9 +155,7 @@ def _known(run: Run) -> dict[str, Known]:
         return document_rows.known_documents(connection, run.source.name)
 
 
-def _plan(
-    run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, verify: bool
-) -> Plan:
+def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, verify: bool) -> Plan:
     return make_plan(
         listing,
         known,
@@ -258,14 +256,19 @@ def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
         yield batch
 
 
+def _as_is(value: _Value) -> _Value:
+    """For Prefect: a parameter that it must not look into for futures, which would take long."""
+    return cast(_Value, quote(value))
+
+
 def _run_batches(
     run: Run, workshop: Workshop, groups: Sequence[Sequence[Listed]], known: Mapping[str, Known]
 ) -> None:
     futures = [
         index_batch.submit(
-            quote(workshop),
-            quote(group),
-            quote({one.uri: known[one.uri] for one in group if one.uri in known}),
+            _as_is(workshop),
+            _as_is(group),
+            _as_is({one.uri: known[one.uri] for one in group if one.uri in known}),
             f"{number} of {len(groups)} ({len(group)} documents)",
         )
         for number, group in enumerate(groups, 1)
@@ -281,12 +284,12 @@ def _run_batches(
         raise
 
 
-@_step(name="index batch", task_run_name="batch {label}")
+@task(name="index batch", task_run_name="batch {label}", **_STEP)
 def index_batch(
     workshop: Workshop,
     batch: Sequence[Listed],
     known: Mapping[str, Known],
-    label: str,  # noqa: ARG001
+    label: str,
 ) -> None:
     """Make a batch of documents searchable."""
     run = current.get()
@@ -331,13 +334,13 @@ def _tally(done: PreparedBatch, cost: Written) -> Tally:
     return tally
 
 
-def _retire(run: Run, documents: Sequence[Known], outcome: Outcome) -> None:
+def _retire(documents: Sequence[Known], outcome: Outcome) -> None:
     for some in batches(documents, _RETIRED_AT_ONCE):
-        remove(quote(some), outcome.value, len(some))
+        remove(_as_is(some), outcome.value, len(some))
 
 
-@_step(task_run_name="remove {n_documents} documents ({outcome})")
-def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:  # noqa: ARG001
+@task(task_run_name="remove {n_documents} documents ({outcome})", **_STEP)
+def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:
     """Make documents unsearchable that are gone or excluded."""
     run = current.get()
     with run.clock.stage("upsert"):

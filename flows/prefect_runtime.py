@@ -4,6 +4,7 @@ This module sets Prefect's environment and so must have done its work before Pre
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from typing import Final
 from flows.errors import UserError
 
 _START_TIMEOUT_S: Final = 120
+_MIN_FREE_BYTES: Final = 4 * 1024 * 1024
+"""Prefect's own database takes as much."""
 _QUIET: Final = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -70,7 +73,8 @@ def prefect_server(state_dir: Path) -> Iterator[None]:
     os.environ["PREFECT_API_URL"] = url
     try:
         _wait(server, url, home / "server.log")
-        yield
+        with _without_heartbeat():
+            yield
     finally:
         _send_logs()
         del os.environ["PREFECT_API_URL"]
@@ -99,7 +103,18 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
+    if shutil.disk_usage(log.parent).free < _MIN_FREE_BYTES:
+        raise UserError(f"the disk of {log.parent.parent} is full: make room, then run again")
     raise UserError(f"Prefect's server did not start; {log} says why")
+
+
+@contextmanager
+def _without_heartbeat() -> Iterator[None]:
+    """Nobody looks for flow runs that died on a server which dies with them; it costs a second."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def _send_logs() -> None:

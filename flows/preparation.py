@@ -201,8 +201,7 @@ def _candidate(
         text_key=key,
         outcome=Outcome.PARTIAL if quality.problems else Outcome.INDEXED,
         problems=tuple(
-            {"number": p.number, "code": p.code.value, "detail": p.detail}
-            for p in quality.problems
+            {"number": p.number, "code": p.code.value, "detail": p.detail} for p in quality.problems
         ),
         chunks=_identified(workshop, seen.document_id, document, unusable),
     )
@@ -259,9 +258,7 @@ def _provenance(
     )
 
 
-def _validate(
-    workshop: Workshop, candidates: Sequence[_Candidate], done: PreparedBatch
-) -> None:
+def _validate(workshop: Workshop, candidates: Sequence[_Candidate], done: PreparedBatch) -> None:
     rows: list[ContractRow] = []
     owners: list[int] = []
     for number, candidate in enumerate(candidates):
@@ -295,9 +292,7 @@ def _invalid(
     n_chunks = len(candidate.prepared.chunks)
     detail = f"{first.field}: {first.rule}, {n_rows} of {n_chunks} chunks"
     media_type = candidate.document.media_type
-    return _failed(
-        workshop, candidate.read, first.code, detail, "validate", media_type=media_type
-    )
+    return _failed(workshop, candidate.read, first.code, detail, "validate", media_type=media_type)
 
 
 def _failed(
@@ -326,9 +321,7 @@ def _failed(
     )
 
 
-def _unread(
-    workshop: Workshop, listed: Listed, code: Reason, detail: str
-) -> tuple[Seen, Failed]:
+def _unread(workshop: Workshop, listed: Listed, code: Reason, detail: str) -> tuple[Seen, Failed]:
     seen = Seen(
         document_id=document_id(workshop.source, listed.uri),
         source=workshop.source,

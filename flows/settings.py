@@ -204,9 +204,9 @@ def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Setting
     """Relative paths made relative to the file, but for one given on the command line."""
     base = Path() if state_given else folder
     sources = tuple(
-        source if "://" in source.uri else source.model_copy(
-            update={"uri": str((folder / source.uri).absolute())}
-        )
+        source
+        if "://" in source.uri
+        else source.model_copy(update={"uri": str((folder / source.uri).absolute())})
         for source in settings.sources
     )
     state_dir = (base / settings.state_dir.expanduser()).absolute()

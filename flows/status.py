@@ -67,8 +67,8 @@ def _status(settings: Settings, catalog: Catalog, name: str, root: str) -> Sourc
         row = run_rows.find_source(connection, name)
         times = document_rows.change_times(connection, name)
         clocks = Clocks(
-            last_check=row and row["last_check_at"],
-            last_success=row and row["last_success_at"],
+            last_check=row["last_check_at"] if row else None,
+            last_success=row["last_success_at"] if row else None,
             newest_change_seen=times.newest_seen,
             newest_change_searchable=times.newest_searchable,
             oldest_change_waiting=times.oldest_served_stale,

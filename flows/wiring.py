@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,8 +36,7 @@ def make_state_dir(settings: Settings) -> None:
         full = error.errno == errno.ENOSPC
         remedy = "make room" if full else "set another with --state DIR"
         raise UserError(
-            f"the state directory {state_dir} cannot be written to "
-            f"({error.strerror}): {remedy}"
+            f"the state directory {state_dir} cannot be written to ({error.strerror}): {remedy}"
         ) from error
 
 
@@ -65,14 +64,10 @@ def open_index(settings: Settings) -> Iterator[Index]:
         UserError: The state directory holds another generation.
     """
     embedder = Embedder(find_model(settings.index.model))
-    with open_catalog(settings) as catalog:
-        yield Index(
-            catalog=catalog,
-            texts=text_store(settings),
-            vectors=VectorStore(settings.state_dir / "chroma"),
-            embedder=embedder,
-            generation=_generation(settings, catalog, embedder),
-        )
+    vectors = VectorStore(settings.state_dir / "chroma")
+    with open_catalog(settings) as catalog, closing(vectors):
+        generation = _generation(settings, catalog, embedder)
+        yield Index(catalog, text_store(settings), vectors, embedder, generation)
 
 
 def _generation(settings: Settings, catalog: Catalog, embedder: Embedder) -> Generation:

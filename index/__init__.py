@@ -1,1 +1,1 @@
-"""What Headwater remembers: the catalog, chunks and their embeddings, vectors, and the sync plan."""
+"""What is remembered: the catalog, chunks and their embeddings, vectors, and the sync plan."""

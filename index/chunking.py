@@ -19,11 +19,12 @@ from parsers.media_type import MARKDOWN
 _CHARACTERS_PER_TOKEN: Final = 3
 """Blocks of fewer characters for each token of the target are sure to fit into a chunk."""
 _MAX_CHARACTERS_PER_TOKEN: Final = 8
-"""A word that the tokenizer doesn't know is one token, however long it is."""
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LINE_END: Final = re.compile(r"\n+")
-_MARKDOWN_LINK: Final = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])")
+_MARKDOWN_LINK: Final = re.compile(
+    r"!?\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])"
+)
 _MARKDOWN_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|\{[{%].*?[%}]\}", re.S)
 _MARKDOWN_MARKER: Final = re.compile(r"(?m)^\s{0,3}(?:#{1,6}|>+|[-*+]|\d+[.)])\s+|[*_`]{2,3}|\|")
 
@@ -38,6 +39,11 @@ class ChunkerSettings:
     """Of title and headings, which are embedded with the text."""
     version: int = 1
     """Of this module's rules."""
+
+    @property
+    def max_characters(self) -> int:
+        """Of a chunk: a word that the tokenizer doesn't know is one token, however long it is."""
+        return self.target_tokens * _MAX_CHARACTERS_PER_TOKEN
 
     @property
     def key(self) -> str:
@@ -139,7 +145,7 @@ def _measured(
 ) -> Iterator[_Piece]:
     """The pieces with their sizes; those that are too long for a chunk are cut between words."""
     texts = [_plain(document, piece.start, piece.end) for piece in pieces]
-    longest = settings.target_tokens * _MAX_CHARACTERS_PER_TOKEN
+    longest = settings.max_characters
     for piece, n_tokens in zip(pieces, counter.count(texts), strict=True):
         if n_tokens <= settings.target_tokens and piece.end - piece.start <= longest:
             yield replace(piece, n_tokens=n_tokens)
@@ -179,7 +185,9 @@ def _packed(pieces: Iterable[_Piece], settings: ChunkerSettings) -> Iterator[lis
 def _ends_before(piece: _Piece, group: Sequence[_Piece], settings: ChunkerSettings) -> bool:
     if piece.kind is BlockKind.HEADING and group[-1].kind is not BlockKind.HEADING:
         return True
-    return sum(member.n_tokens for member in group) + piece.n_tokens > settings.target_tokens
+    n_tokens = sum(member.n_tokens for member in group) + piece.n_tokens
+    n_characters = piece.end - group[0].start
+    return n_tokens > settings.target_tokens or n_characters > settings.max_characters
 
 
 def _trailing_headings(group: Sequence[_Piece]) -> list[_Piece]:

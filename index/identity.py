@@ -9,6 +9,7 @@ from typing import Final
 
 _WHITE_SPACE: Final = re.compile(r"\s+")
 
+
 def document_id(source: str, uri: str) -> str:
     return _digest("document", source, uri)
 

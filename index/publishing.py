@@ -31,7 +31,7 @@ from index.catalog.runs import DocumentOutcome, record_outcomes
 from index.chunking import Chunk
 from index.embedding import Embedder
 from index.errors import StoreUnavailable
-from index.identity import embedding_key, version_id
+from index.identity import version_id
 from index.plan import Known, Outcome
 from index.records import Placement, Provenance, chunk_metadata
 from index.texts import TextStore
@@ -249,7 +249,9 @@ def converge(
         keys = [placement.embedding_key for _, placement, _ in doubtful.values()]
         vectors = load_embeddings(connection, keys)
     collection = index.generation.collection
-    metadata = {k: chunk_metadata(provenance, placed) for k, (provenance, placed, _) in live.items()}
+    metadata = {
+        k: chunk_metadata(provenance, placed) for k, (provenance, placed, _) in live.items()
+    }
     index.vectors.upsert(collection, _records(index.texts, doubtful, vectors))
     index.vectors.set_metadata(collection, metadata)
     index.vectors.delete(collection, [k for k in chunk_ids if k not in live])
@@ -293,9 +295,7 @@ def _changes(index: Index, documents: Iterable[Prepared]) -> _Change:
     return change
 
 
-def _flip(
-    index: Index, documents: Sequence[Prepared], change: _Change, now: datetime
-) -> None:
+def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: datetime) -> None:
     """The one transaction in which the new versions become current."""
     ids = [document.seen.document_id for document in documents]
     with index.catalog.writing() as connection:

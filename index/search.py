@@ -69,7 +69,7 @@ def search(index: Index, words: str, k: int, *, source: str | None = None) -> li
 def _resolved(index: Index, hits: Sequence[Hit]) -> list[Result]:
     with index.catalog.reading() as connection:
         live = load_chunks(connection, [hit.chunk_id for hit in hits])
-    results = []
+    results: list[Result] = []
     for hit in hits:
         if hit.chunk_id not in live:
             continue

@@ -28,4 +28,6 @@ class TokenCounter:
 
     def starts(self, text: str) -> list[int]:
         """Where each token of `text` begins: 0-based offsets in code points."""
-        return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+        return [
+            start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets
+        ]

@@ -5,6 +5,7 @@ Only this module knows Chroma. What it must be told or it misbehaves: an embeddi
 key that an update is to remove (an update merges).
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Metadata = Mapping[str, str | int | float | bool]
 
-_HNSW: Final = {"space": "cosine", "ef_construction": 200, "ef_search": 200}
+_HNSW: Final[Any] = {"space": "cosine", "ef_construction": 200, "ef_search": 200}
 """Twice Chroma's defaults: a chunk that is there but not found is a lie."""
 
 
@@ -56,6 +57,7 @@ class VectorStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._client: ClientAPI | None = None
+        self._opening = threading.Lock()
 
     def upsert(self, collection: str, records: Sequence[Record]) -> None:
         """Insert chunks, or replace their vector, text and metadata.
@@ -144,6 +146,13 @@ class VectorStore:
             for chunk_id, metadata in zip(found["ids"], metadatas, strict=True)
         }
 
+    def close(self) -> None:
+        """Let go of the files; a later use opens them again."""
+        with self._opening:
+            if self._client is not None:
+                self._client.close()  # type: ignore[attr-defined]
+                self._client = None
+
     @contextmanager
     def _using(self, collection: str) -> "Iterator[Collection]":
         import chromadb.errors
@@ -159,13 +168,14 @@ class VectorStore:
             raise StoreUnavailable(f"vectors: {type(error).__name__}") from error
 
     def _open(self) -> "ClientAPI":
-        if self._client is None:
-            import chromadb
+        with self._opening:
+            if self._client is None:
+                import chromadb
 
-            self._folder.mkdir(parents=True, exist_ok=True)
-            settings = chromadb.Settings(anonymized_telemetry=False)
-            self._client = chromadb.PersistentClient(str(self._folder), settings)
-        return self._client
+                self._folder.mkdir(parents=True, exist_ok=True)
+                settings = chromadb.Settings(anonymized_telemetry=False)
+                self._client = chromadb.PersistentClient(str(self._folder), settings)
+            return self._client
 
 
 def _translated(error: Exception) -> StoreUnavailable:
@@ -175,4 +185,3 @@ def _translated(error: Exception) -> StoreUnavailable:
     if "readonly" in said or "unable to open" in said:
         return ReadOnly(f"vectors: {said}", "Let this user write to the state directory.")
     return StoreUnavailable(f"vectors: {said}")
-

@@ -94,7 +94,7 @@ _UNPRINTABLE: Final = re.compile(
 
 
 def clean_text(text: str) -> str:
-    """The normalised form in which all text is kept: NFC, `\\n` for newlines, no control codes."""
+    """The normalised form in which all text is kept: NFC, line feeds for newlines, no controls."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").replace("\x85", "\n")
     return unicodedata.normalize("NFC", _UNPRINTABLE.sub("", text))
 
@@ -116,9 +116,7 @@ class TextBuilder:
         """Where the next character will stand, 0-based."""
         return self._length
 
-    def add(
-        self, kind: BlockKind, text: str, *, level: int = 0, page: int | None = None
-    ) -> None:
+    def add(self, kind: BlockKind, text: str, *, level: int = 0, page: int | None = None) -> None:
         """Append a block, set off from the one before by an empty line; a blank one is dropped."""
         words = clean_text(text).strip()
         if not words:

@@ -1,9 +1,10 @@
 """What the sandbox and its workers say to each other: frames of bytes over two pipes.
 
-A worker says `STARTED` when it is ready. A request is two frames, a `Request` as JSON and the bytes of the document. The worker answers with
-`ROUTED` and the media type when it knows that, `LOADED` and the parser's name when that is
-imported, and then a reply: `PARSED` and the document as JSON, or `FAILED` and a `Failure` as JSON. JSON, not pickle: a worker that a
-document has taken over must not be able to run code in the process that trusts it.
+A worker says `STARTED` when it is ready. A request is two frames, a `Request` as JSON and the bytes
+of the document. The worker answers with `ROUTED` and the media type when it knows that, `LOADED`
+and the parser's name when that is imported, and then a reply: `PARSED` and the document as JSON, or
+`FAILED` and a `Failure` as JSON. JSON, not pickle: a worker that a document has taken over must not
+be able to run code in the process that trusts it.
 """
 
 import struct

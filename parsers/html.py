@@ -1,7 +1,8 @@
 """HTML by unstructured: headings, paragraphs, lists and tables; what is hidden is left out."""
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from lxml import etree
 from lxml import html as lxml_html
@@ -66,9 +67,9 @@ def _without_unseen(page: lxml_html.HtmlElement) -> lxml_html.HtmlElement:
 
 
 def _document(
-    task: ParseTask, page: lxml_html.HtmlElement | None, elements: list[object]
+    task: ParseTask, page: lxml_html.HtmlElement | None, elements: Sequence[Any]
 ) -> ParsedDocument:
-    builder = build_text(elements)  # type: ignore[arg-type]
+    builder = build_text(elements)
     first_heading = next((b.label for b in builder.blocks if b.kind is BlockKind.HEADING), "")
     title = "" if page is None else " ".join((page.findtext(".//title") or "").split())
     language = "" if page is None else (page.get("lang") or "").split("-")[0].lower()

@@ -118,9 +118,9 @@ def route(data: bytes, name: str, readable: frozenset[str]) -> str:
     found = detect(data, promised)
     if found == UNKNOWN:
         found = promised  # Damaged beyond recognition: its parser will say so.
-    if promised in readable and found != promised:
-        if found not in readable or (_is_textual(found) and not _is_textual(promised)):
-            raise TypeMismatch(f"named as {promised}, but its content is {found}")
+    is_mere_text = _is_textual(found) and not _is_textual(promised)
+    if promised in readable and found != promised and (found not in readable or is_mere_text):
+        raise TypeMismatch(f"named as {promised}, but its content is {found}")
     if found not in readable:
         raise UnsupportedType(f"no parser for {found}")
     return found

@@ -4,7 +4,7 @@ import io
 import logging
 import re
 import zlib
-from typing import Final
+from typing import Any, Final
 
 import pypdf
 import pypdfium2
@@ -142,7 +142,7 @@ def _has_picture(page: pypdf.PageObject) -> bool:
 
 def _properties(reader: pypdf.PdfReader) -> dict[str, str]:
     try:
-        stated = reader.metadata or {}
+        stated: Any = reader.metadata or {}
         found = {"title": stated.get("/Title")}
         found |= {name: stated.get(key) for key, name in _PROPERTIES.items()}
         return {name: clean_text(str(value)).strip() for name, value in found.items() if value}

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 import psutil
 
@@ -236,14 +236,12 @@ class _Worker:
     """The limit that it was killed for."""
 
     @property
-    def requests(self) -> IO[bytes]:
-        assert self.process.stdin is not None
-        return self.process.stdin
+    def requests(self) -> BinaryIO:
+        return cast(BinaryIO, self.process.stdin)
 
     @property
-    def replies(self) -> IO[bytes]:
-        assert self.process.stdout is not None
-        return self.process.stdout
+    def replies(self) -> BinaryIO:
+        return cast(BinaryIO, self.process.stdout)
 
     def resident_bytes(self) -> int:
         """Of the worker and all processes below it; 0 once it is gone."""
@@ -303,4 +301,3 @@ def _start_worker() -> _Worker:
         worker.bury()
         raise SandboxBroken(f"a worker did not start: {said}") from None
     return worker
-

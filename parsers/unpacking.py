@@ -3,9 +3,8 @@
 import io
 import zipfile
 
-from parsers.errors import Corrupt, DecompressionBomb
-
 from parsers.contract import ParseOptions
+from parsers.errors import Corrupt, DecompressionBomb
 
 _MIB = 1024 * 1024
 _HARMLESS_MIB = 64

@@ -74,6 +74,7 @@ def main() -> None:
             request = REQUEST.validate_json(read_frame(requests))
             data = read_frame(requests)
         except EOFError:
+            shutil.rmtree(folder, ignore_errors=True)  # Whoever started us is gone.
             return
         _answer(request, data, replies)
 
@@ -152,7 +153,9 @@ def _fail(replies: BinaryIO, failure: Failure) -> None:
 
 
 def _frames(error: BaseException) -> str:
-    return "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
+    """Where it came from and what kind it is, its cause before it; no messages."""
+    before = _frames(error.__cause__) + "\n" if error.__cause__ else ""
+    return before + "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
 
 
 def _limit_cpu(seconds: float) -> None:

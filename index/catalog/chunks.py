@@ -74,9 +74,8 @@ def load_chunks(
     connection: Connection, chunk_ids: Sequence[str]
 ) -> dict[str, tuple[Provenance, Placement, str]]:
     """By id, those of `chunk_ids` that are searchable: provenance, placement and text key."""
-    joined = (
-        tables.chunk.join(tables.version, tables.chunk.c.version == tables.version.c.id)
-        .join(tables.document, tables.chunk.c.document_id == tables.document.c.id)
+    joined = tables.chunk.join(tables.version, tables.chunk.c.version == tables.version.c.id).join(
+        tables.document, tables.chunk.c.document_id == tables.document.c.id
     )
     columns = [
         *tables.chunk.c,
@@ -142,9 +141,7 @@ def count_chunks(connection: Connection, source: str | None = None) -> int:
     return connection.scalar(query) or 0
 
 
-def add_intents(
-    connection: Connection, run_id: str, generation_of: Mapping[str, str]
-) -> None:
+def add_intents(connection: Connection, run_id: str, generation_of: Mapping[str, str]) -> None:
     """Note, before it happens, that the vectors of chunks are about to change.
 
     Args:
@@ -162,9 +159,7 @@ def add_intents(
 def clear_intents(connection: Connection, chunk_ids: Sequence[str]) -> None:
     """Note that the vectors of chunks are what the catalog says."""
     for some in batches(chunk_ids):
-        connection.execute(
-            sa.delete(tables.intent).where(tables.intent.c.chunk_id.in_(some))
-        )
+        connection.execute(sa.delete(tables.intent).where(tables.intent.c.chunk_id.in_(some)))
 
 
 def open_intents(connection: Connection) -> dict[str, str]:

@@ -45,9 +45,9 @@ class Catalog:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction, committed at the end of the block and undone by an exception."""
-        with self._engine.connect().execution_options(writes=True) as connection:
-            with connection.begin():
-                yield connection
+        connection = self._engine.connect().execution_options(writes=True)
+        with connection, connection.begin():
+            yield connection
 
     def close(self) -> None:
         self._engine.dispose()
@@ -62,7 +62,7 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ANN401, ARG001
+def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # `_begin_sqlite` opens the transactions.
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -90,17 +90,22 @@ def _migrate(connection: Connection) -> None:
 def _revision(connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _translate(context: ExceptionContext) -> None:
     """Turn what the database driver raises for the world's reasons into our words."""
-    if not isinstance(context.sqlalchemy_exception, sa.exc.OperationalError | sa.exc.InterfaceError):
+    error = context.sqlalchemy_exception
+    is_worldly = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    if not is_worldly and type(error) is not sa.exc.DatabaseError:
         return
     said = str(context.original_exception).splitlines()[0]
     if "disk is full" in said:
         raise DiskFull("catalog: the disk is full", "Make room, then run again.")
     if "readonly" in said or "unable to open" in said:
-        raise ReadOnly(f"catalog: {said}", "Let this user write to the state directory, or set "
-                       "another with --state.")
+        raise ReadOnly(
+            f"catalog: {said}",
+            "Let this user write to the state directory, or set another with --state.",
+        )
     raise StoreUnavailable(f"catalog: {said}") from context.original_exception

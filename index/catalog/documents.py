@@ -119,8 +119,9 @@ def start_version(
         Its row's id.
     """
     retire_versions(connection, [provenance.document_id], provenance.indexed_at)
-    inserted = connection.execute(
-        sa.insert(tables.version).values(
+    version: int = connection.execute(
+        sa.insert(tables.version)
+        .values(
             version_id=version_id,
             document_id=provenance.document_id,
             sha256=provenance.version,
@@ -136,8 +137,8 @@ def start_version(
             run_id=provenance.run_id,
             indexed_at=provenance.indexed_at,
         )
-    )
-    version = int(inserted.inserted_primary_key[0])
+        .returning(tables.version.c.id)
+    ).scalar_one()
     connection.execute(
         sa.update(tables.document)
         .where(tables.document.c.id == provenance.document_id)

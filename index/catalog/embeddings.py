@@ -12,9 +12,7 @@ from index.catalog import tables
 from index.catalog.upsert import insert_new
 
 
-def load_embeddings(
-    connection: Connection, keys: Sequence[str]
-) -> dict[str, NDArray[np.float32]]:
+def load_embeddings(connection: Connection, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """By key, the embeddings that are cached; each of shape (dimension,)."""
     cached = tables.embedding.c
     loaded = {}
@@ -25,9 +23,7 @@ def load_embeddings(
     return loaded
 
 
-def save_embeddings(
-    connection: Connection, vectors: Mapping[str, NDArray[np.float32]]
-) -> None:
+def save_embeddings(connection: Connection, vectors: Mapping[str, NDArray[np.float32]]) -> None:
     rows = [
         {"key": key, "vector": vector.astype("<f4").tobytes()} for key, vector in vectors.items()
     ]

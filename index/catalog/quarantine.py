@@ -45,9 +45,7 @@ class Failed:
         return hashlib.sha256(f"{self.code}|{self.parser}|{shape}".encode()).hexdigest()[:12]
 
 
-def record_failures(
-    connection: Connection, failures: Sequence[Failed], now: datetime
-) -> None:
+def record_failures(connection: Connection, failures: Sequence[Failed], now: datetime) -> None:
     """Open an entry for each document, or bring the one that it has up to date."""
     before = _entries(connection, [failure.document_id for failure in failures])
     for failure in failures:
@@ -103,9 +101,7 @@ def mark_seen(connection: Connection, document_ids: Sequence[str], now: datetime
     entry = tables.quarantine.c
     for some in batches(document_ids):
         connection.execute(
-            sa.update(tables.quarantine)
-            .where(entry.document_id.in_(some))
-            .values(last_seen_at=now)
+            sa.update(tables.quarantine).where(entry.document_id.in_(some)).values(last_seen_at=now)
         )
 
 

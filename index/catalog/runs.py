@@ -158,9 +158,11 @@ def lags(connection: Connection, run_id: str) -> list[float]:
 
 
 def find_run(connection: Connection, run_id: str) -> RowMapping | None:
-    return connection.execute(
-        sa.select(tables.run).where(tables.run.c.id == run_id)
-    ).mappings().one_or_none()
+    return (
+        connection.execute(sa.select(tables.run).where(tables.run.c.id == run_id))
+        .mappings()
+        .one_or_none()
+    )
 
 
 def last_run(connection: Connection, source: str) -> RowMapping | None:

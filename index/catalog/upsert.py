@@ -37,7 +37,7 @@ def insert_new(connection: Connection, table: sa.Table, rows: Sequence[dict[str,
         connection.execute(statement, list(rows))
 
 
-def _insert(connection: Connection, table: sa.Table) -> Any:  # noqa: ANN401
+def _insert(connection: Connection, table: sa.Table) -> Any:
     """The dialect's own insert: the portable one knows no conflicts."""
     dialects = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
     return dialects[connection.dialect.name](table)
