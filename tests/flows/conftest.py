@@ -1,0 +1,52 @@
+"""One Prefect server for all flow tests, and runs with a model that only counts."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.prefect_runtime import prefect_server
+from tests.fakes import FakeEmbedder
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_HOME"):
+            environment.delenv(name, raising=False)
+        environment.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        with prefect_server(tmp_path_factory.mktemp("server")):
+            yield
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "docs"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+Ingest = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def ingest(prefect: None, folder: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> Ingest:
+    """Runs the flow over `folder`; a run that fails gives its report too."""
+    from flows.errors import RunFailed
+    from flows.ingest import ingest as flow
+
+    monkeypatch.setattr("flows.wiring.Embedder", FakeEmbedder)
+
+    def run(source: str | Path = folder, **options: Any) -> dict[str, Any]:
+        try:
+            return flow(str(source), state=str(state), **options)
+        except RunFailed as failure:
+            return failure.report.as_json()
+
+    return run

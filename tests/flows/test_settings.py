@@ -1,0 +1,92 @@
+"""Settings."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.settings import Settings, SettingsError, load_settings
+
+GOOD = """
+state_dir = "kept"
+[[sources]]
+name = "handbook"
+uri = "docs"
+exclude = ["**/*.tmp"]
+freshness = { warn_after = "90m", error_after = "2d" }
+required_metadata = ["owner"]
+removal_guard = 0.5
+[[sources]]
+name = "policies"
+uri = "s3://bucket/policies"
+[limits]
+parse_timeout_s = 5
+"""
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    file = tmp_path / "headwater.toml"
+    file.write_text(text)
+    return load_settings(file)
+
+
+def test_values_are_read_and_paths_are_relative_to_the_file(tmp_path):
+    settings = load(tmp_path, GOOD)
+    assert settings.state_dir == tmp_path / "kept"
+    handbook, policies = settings.sources
+    assert handbook.uri == str(tmp_path / "docs")
+    assert handbook.freshness.warn_after == timedelta(minutes=90)
+    assert policies.uri == "s3://bucket/policies"
+    assert settings.limits.limits.timeout_s == 5
+
+
+def test_no_file_is_no_error_and_gives_the_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert settings.sources == ()
+    assert settings.state_dir == tmp_path / ".headwater"
+
+
+def test_the_environment_comes_before_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADWATER_LIMITS__PARSE_TIMEOUT_S", "7")
+    monkeypatch.setenv("HEADWATER_STATE_DIR", str(tmp_path / "elsewhere"))
+    settings = load(tmp_path, GOOD)
+    assert settings.limits.parse_timeout_s == 7
+    assert settings.state_dir == tmp_path / "elsewhere"
+
+
+def test_a_state_directory_that_is_given_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADWATER_STATE_DIR", "/nowhere")
+    (tmp_path / "headwater.toml").write_text(GOOD)
+    assert load_settings(tmp_path / "headwater.toml", tmp_path / "s").state_dir == tmp_path / "s"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("state_dri = 'x'", "no setting state_dri"),
+        ("[limits]\nparse_timeout = 5", "no setting limits.parse_timeout"),
+        ("[limits]\nparse_timeout_s = 'long'", "limits.parse_timeout_s = 'long'"),
+        ("[limits]\nparse_timeout_s = -1", "greater than 0"),
+        ("[[sources]]\nname = 'a b'\nuri = 'x'", "sources.0.name = 'a b'"),
+        ("[[sources]]\nname = 'a'", "sources.0.uri"),
+        (
+            "[[sources]]\nname='a'\nuri='x'\nfreshness = {warn_after = '2 fortnights'}",
+            "a number and a unit",
+        ),
+        ("[[sources]]\nname='a'\nuri='x'\nfreshness = {warn_after = 7200}", "a number and a unit"),
+        ("[[sources]]\nname='a'\nuri='x'\nremoval_guard = 30", "less than or equal to 1"),
+        ("[[sources]]\nname='a'\nuri='x'\n[[sources]]\nname='a'\nuri='y'", "two sources"),
+        ("state_dir = ", "is not TOML"),
+    ],
+)
+def test_a_wrong_setting_names_the_key_and_what_is_allowed(tmp_path, text, said):
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_an_error_if_it_was_named(tmp_path):
+    with pytest.raises(SettingsError, match="there is no file"):
+        load_settings(tmp_path / "missing.toml")

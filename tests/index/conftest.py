@@ -1,0 +1,42 @@
+"""Real stores in a folder of the test, and a model that only counts."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from index.catalog.database import Catalog
+from index.catalog.generations import Generation
+from index.embedding import DEFAULT_MODEL, find_model
+from index.publishing import Index
+from index.texts import TextStore
+from index.tokens import TokenCounter
+from index.vectors import VectorStore
+from tests.fakes import FakeEmbedder
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def counter() -> TokenCounter:
+    files = find_model(DEFAULT_MODEL)
+    return TokenCounter(files.folder / "tokenizer.json", files.window)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    made = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def index(tmp_path: Path, catalog: Catalog) -> Index:
+    return Index(
+        catalog=catalog,
+        texts=TextStore(tmp_path / "texts"),
+        vectors=VectorStore(tmp_path / "chroma"),
+        embedder=FakeEmbedder(find_model(DEFAULT_MODEL)),
+        generation=Generation("0" * 16, "fake", "r1", "c1", "headwater-test"),
+    )

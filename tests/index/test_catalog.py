@@ -1,0 +1,137 @@
+"""The catalog's schema and its errors."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from index.catalog import quarantine, runs, tables
+from index.catalog.database import _MIGRATIONS, HEAD, Catalog
+from index.catalog.quarantine import Failed
+from index.errors import ReadOnly, StoreUnavailable
+from parsers.reasons import Reason
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(catalog):
+    with catalog.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_opening_asks_for():
+    assert ScriptDirectory(str(_MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_opening_again_keeps_what_is_there(tmp_path):
+    url = f"sqlite:///{tmp_path / 'c.db'}"
+    first = Catalog(url)
+    with first.writing() as connection:
+        connection.execute(sa.insert(tables.source).values(name="s", root="/", first_seen_at=NOW))
+    first.close()
+    again = Catalog(url)
+    with again.reading() as connection:
+        assert runs.find_source(connection, "s")
+    again.close()
+
+
+def test_a_transaction_that_fails_leaves_nothing(catalog):
+    with pytest.raises(ZeroDivisionError), catalog.writing() as connection:
+        connection.execute(sa.insert(tables.source).values(name="s", root="/", first_seen_at=NOW))
+        _ = 1 / 0
+    with catalog.reading() as connection:
+        assert runs.find_source(connection, "s") is None
+
+
+def test_moments_come_back_in_utc(catalog):
+    there = NOW.astimezone(timezone(timedelta(hours=5)))
+    with catalog.writing() as connection:
+        connection.execute(sa.insert(tables.source).values(name="s", root="/", first_seen_at=there))
+    with catalog.reading() as connection:
+        row = runs.find_source(connection, "s")
+    assert row is not None
+    assert row["first_seen_at"] == NOW
+    assert row["first_seen_at"].tzinfo is UTC
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path):
+    (tmp_path / "c.db").write_bytes(b"not a database, by far" * 100)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        Catalog(f"sqlite:///{tmp_path / 'c.db'}")
+
+
+def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path):
+    with pytest.raises(ReadOnly) as caught:
+        Catalog(f"sqlite:///{tmp_path / 'missing' / 'c.db'}")
+    assert "--state" in caught.value.remedy
+
+
+def failed(code: Reason = Reason.CORRUPT, sha256: str = "a", detail: str = "pypdf: X") -> Failed:
+    return Failed("d" * 32, "s", "a.pdf", sha256, code, detail, "parse", "pdf 1")
+
+
+@pytest.fixture
+def document(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        connection.execute(
+            sa.insert(tables.document).values(
+                id="d" * 32, source="s", uri="a.pdf", outcome="quarantined", stat_token="",
+                stat_trusted=True, n_bytes=1, media_type="", parser_key="", first_seen_at=NOW,
+            )
+        )  # fmt: skip
+
+
+def entry(catalog: Catalog) -> sa.RowMapping:
+    with catalog.reading() as connection:
+        row = quarantine.find_by_document(connection, "d" * 32)
+    assert row is not None
+    return row
+
+
+@pytest.mark.usefixtures("document")
+def test_an_entry_counts_its_attempts_and_keeps_when_it_began(catalog):
+    for days in range(3):
+        with catalog.writing() as connection:
+            quarantine.record_failures(connection, [failed()], NOW + timedelta(days=days))
+    row = entry(catalog)
+    assert (row["n_attempts"], row["state"]) == (3, "open")
+    assert row["first_seen_at"] == NOW
+    assert row["last_seen_at"] == NOW + timedelta(days=2)
+
+
+@pytest.mark.usefixtures("document")
+def test_an_entry_is_resolved_and_opens_again_with_its_history(catalog):
+    for step in ("fail", "resolve", "fail"):
+        with catalog.writing() as connection:
+            if step == "fail":
+                quarantine.record_failures(connection, [failed()], NOW)
+            else:
+                quarantine.resolve(connection, ["d" * 32], "indexed", NOW)
+    row = entry(catalog)
+    assert row["state"] == "open"
+    assert [event["what"] for event in row["history"]] == ["quarantined", "resolved", "quarantined"]
+
+
+@pytest.mark.usefixtures("document")
+def test_a_document_that_fails_otherwise_than_before_begins_anew(catalog):
+    with catalog.writing() as connection:
+        quarantine.record_failures(connection, [failed()], NOW)
+        later = NOW + timedelta(days=1)
+        quarantine.record_failures(connection, [failed(Reason.ENCRYPTED, "b")], later)
+    row = entry(catalog)
+    assert (row["code"], row["n_attempts"]) == ("encrypted", 1)
+    assert row["first_seen_at"] == later
+
+
+def test_failures_of_one_kind_are_one_group():
+    assert failed(detail="3 pages").group == failed(detail="5 pages").group
+    assert failed().group != failed(Reason.ENCRYPTED).group
+
+
+def test_the_migrations_are_packed_with_the_code():
+    assert (Path(_MIGRATIONS) / "env.py").is_file()

@@ -1,0 +1,154 @@
+"""The sync plan."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.identity import document_id
+from index.plan import Expectation, Known, Listed, Outcome, Plan, make_plan, still_holds
+from parsers.reasons import Reason
+
+EXPECTED = Expectation("g1", lambda media_type: f"p:{media_type}", lambda m: f"f:{m}")
+
+
+def listed(uri: str, token: str = "t1", **changes: str) -> Listed:
+    return Listed(uri, f"/{uri}", 1, None, token, **changes)
+
+
+def known(uri: str, **changes: object) -> Known:
+    indexed = Known(
+        document_id("s", uri),
+        uri,
+        Outcome.INDEXED,
+        "t1",
+        True,
+        "hash",
+        "text/plain",
+        "p:text/plain",
+        "g1",
+        None,
+    )
+    return replace(indexed, **changes)
+
+
+def bad(uri: str, code: Reason = Reason.CORRUPT) -> Known:
+    return known(
+        uri,
+        outcome=Outcome.QUARANTINED,
+        code=code,
+        generation=None,
+        parser_key="f:text/plain",
+    )
+
+
+def plan(listing: list[Listed], before: list[Known], **options: object) -> Plan:
+    return make_plan(listing, {one.uri: one for one in before}, EXPECTED, **options)  # type: ignore[arg-type]
+
+
+def test_a_new_document_is_read():
+    assert plan([listed("a")], []).read == (listed("a"),)
+
+
+def test_an_unchanged_document_is_not_read():
+    made = plan([listed("a")], [known("a")])
+    assert (made.read, made.unchanged) == ((), (known("a"),))
+
+
+def test_an_unchanged_document_is_read_if_asked():
+    assert plan([listed("a")], [known("a")], verify=True).read
+
+
+def test_a_document_that_was_read_too_soon_after_it_was_written_is_read_again():
+    assert plan([listed("a")], [known("a", stat_trusted=False)]).read
+
+
+def test_another_parser_or_generation_reads_it_again():
+    assert plan([listed("a")], [known("a", parser_key="p:old")]).read
+    assert plan([listed("a")], [known("a", generation="g0")]).read
+
+
+def test_a_known_bad_document_is_not_tried_again():
+    made = plan([listed("a")], [bad("a")])
+    assert (made.read, made.still_quarantined) == ((), (bad("a"),))
+
+
+def test_a_known_bad_document_is_tried_again_when_something_changed_that_could_help():
+    assert plan([listed("a", token="t2")], [bad("a")]).read
+    assert plan([listed("a")], [replace(bad("a"), parser_key="f:old")]).read
+
+
+def test_what_the_world_is_to_blame_for_is_tried_again():
+    assert plan([listed("a")], [bad("a", Reason.SOURCE_UNREADABLE)]).read
+
+
+def test_a_document_that_is_listed_no_more_is_removed():
+    assert plan([], [known("a")]).removed == (known("a"),)
+
+
+def test_documents_below_a_folder_that_cannot_be_listed_are_not_removed():
+    made = plan([listed("x/", unreadable="permission denied")], [known("x/a"), known("y/b")])
+    assert made.removed == (known("y/b"),)
+    assert made.n_found == 1
+
+
+def test_rules_exclude_and_say_which_they_are():
+    made = plan(
+        [listed("a.tmp"), listed("b/c.md"), listed("pipe", skip_rule="not a regular file")],
+        [],
+        include=["**/*.md", "**/*.tmp"],
+        exclude=["**/*.tmp"],
+    )
+    assert {skip.listed.uri: skip.rule for skip in made.skipped} == {
+        "a.tmp": "exclude **/*.tmp",
+        "pipe": "not a regular file",
+    }
+    assert [one.uri for one in made.read] == ["b/c.md"]
+    assert plan([listed("a")], [], include=["**/*.md"]).skipped[0].rule == "not in include"
+
+
+def test_a_document_that_a_new_rule_excludes_is_retired_once():
+    assert plan([listed("a")], [known("a")], exclude=["a"]).retired == (known("a"),)
+    skipped = known("a", outcome=Outcome.SKIPPED, generation=None)
+    assert plan([listed("a")], [skipped], exclude=["a"]).retired == ()
+    assert plan([listed("a")], [skipped]).read
+
+
+def test_bytes_that_are_what_they_were_need_no_work():
+    assert still_holds(known("a"), "hash", EXPECTED)
+    assert not still_holds(known("a"), "other", EXPECTED)
+    assert not still_holds(known("a", generation=None), "hash", EXPECTED)
+
+
+URIS = st.sampled_from(["a", "b", "c/d", "c/e", "f.tmp"])
+LISTINGS = st.dictionaries(URIS, st.sampled_from(["t1", "t2"]))
+BEFORE = st.dictionaries(
+    URIS,
+    st.tuples(
+        st.sampled_from([Outcome.INDEXED, Outcome.PARTIAL, Outcome.QUARANTINED, Outcome.SKIPPED]),
+        st.booleans(),
+        st.sampled_from(["p:text/plain", "f:text/plain", "p:old"]),
+        st.sampled_from(["g1", "g0", None]),
+        st.sampled_from([None, Reason.CORRUPT, Reason.SOURCE_UNREADABLE]),
+    ),
+)
+
+
+@given(LISTINGS, BEFORE, st.booleans())
+def test_every_document_listed_is_in_exactly_one_part_of_the_plan(listing, before, verify):
+    documents = [
+        known(uri, outcome=o, stat_trusted=t, parser_key=k, generation=g, code=c)
+        for uri, (o, t, k, g, c) in before.items()
+    ]
+    made = plan(
+        [listed(u, t) for u, t in listing.items()], documents, exclude=["*.tmp"], verify=verify
+    )
+    parts = [
+        *(one.uri for one in made.read),
+        *(one.uri for one in made.unchanged),
+        *(one.uri for one in made.still_quarantined),
+        *(one.listed.uri for one in made.skipped),
+    ]
+    assert sorted(parts) == sorted(listing)
+    assert made.n_found == len(listing)
+    assert {one.uri for one in made.removed} == set(before) - set(listing)

@@ -1,0 +1,75 @@
+"""What a file is."""
+
+import gzip
+
+import pytest
+
+from parsers.errors import Encrypted, TypeMismatch, UnsupportedType
+from parsers.media_type import DOCX, HTML, MARKDOWN, PDF, PLAIN, detect, route
+from parsers.registry import READABLE
+from tests.documents import pdf, word, zipped
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "expected"),
+    [
+        (pdf("x"), "a.pdf", PDF),
+        (pdf("x"), "a.docx", PDF),
+        (pdf("x"), "no-suffix", PDF),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + pdf("x"), "a.pdf", PDF),
+        (word(("Normal", "x")), "a.docx", DOCX),
+        (word(("Normal", "x")), "a.pdf", DOCX),
+        (b"# Title", "a.md", MARKDOWN),
+        (b"Words.", "a.txt", PLAIN),
+        (b"Words.", "README", PLAIN),
+        (b"<!DOCTYPE html><p>x", "page", HTML),
+        (b"<p>x", "page.html", HTML),
+        ("Grüße".encode("utf-16"), "a.txt", PLAIN),
+        ("Grüße aus Linz".encode("utf-16-le"), "a.txt", PLAIN),
+        (b"\x00" * 3 + b"%PDF-", "broken.pdf", PDF),
+    ],
+)
+def test_content_decides(data, name, expected):
+    assert route(data, name, READABLE) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (PNG, "scan.pdf"),
+        (b"\x7fELF" + bytes(64), "letter.docx"),
+        (b"<!DOCTYPE html><title>Please log in</title>", "report.pdf"),
+        (b"404 not found", "report.pdf"),
+    ],
+)
+def test_a_name_that_promises_what_the_content_is_not_is_a_mismatch(data, name):
+    with pytest.raises(TypeMismatch, match="named as"):
+        route(data, name, READABLE)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "named"),
+    [
+        (PNG, "a.png", "image/png"),
+        (gzip.compress(b"x"), "a.gz", "application/gzip"),
+        (b"a,b\n1,2\n", "a.csv", "text/csv"),
+        (b'{"a": 1}', "a.json", "application/json"),
+        (b"From: a@b\nTo: c@d\nDate: today\n\nHello", "mail", "message/rfc822"),
+        (zipped(a=b"x"), "a.zip", "application/zip"),
+        (bytes(range(256)) * 4, "blob.bin", "application/octet-stream"),
+    ],
+)
+def test_an_unsupported_type_is_named(data, name, named):
+    with pytest.raises(UnsupportedType, match=named):
+        route(data, name, READABLE)
+
+
+def test_bytes_that_are_nothing_are_left_to_the_parser_that_their_name_promises():
+    assert route(bytes(range(1, 256)) * 4, "noise.pdf", READABLE) == PDF
+
+
+def test_an_office_file_sealed_with_a_password_is_encrypted(samples):
+    with pytest.raises(Encrypted):
+        detect((samples.parent / "tests/fixtures/encrypted_agile.docx").read_bytes())

@@ -1,0 +1,76 @@
+"""The structure that the design promises."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from parsers.reasons import REMEDIES, Reason
+from tests.conftest import ROOT
+
+LAYERS = ("parsers", "index", "checks", "flows")
+"""From the bottom up: each imports only itself and what stands before it."""
+HOMES = {
+    "chromadb": {"index/vectors.py"},
+    "sentence_transformers": {"index/embedding.py"},
+    "great_expectations": {"checks/contract.py"},
+    "unstructured": {"parsers/html.py", "parsers/docx.py", "parsers/unstructured_elements.py"},
+    "prefect": {"flows/ingest.py", "flows/prefect_runtime.py"},
+}
+DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}
+
+
+def modules() -> list[Path]:
+    return sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    layer = LAYERS.index(path.relative_to(ROOT).parts[0])
+    above = set(LAYERS[layer + 1 :])
+    assert not above & {name.split(".")[0] for name in imported(path)}
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_heavy_library_has_its_home(library):
+    users = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        if library in {name.split(".")[0] for name in imported(path)}
+    }
+    assert users == HOMES[library]
+
+
+def test_only_flows_reads_the_environment():
+    reading = re.compile(r"os\.environ\.get|os\.getenv|os\.environ\[[^]]+\](?!\s*=)")
+    readers = {
+        str(path.relative_to(ROOT)) for path in modules() if reading.search(path.read_text("utf-8"))
+    }
+    assert {reader.split("/")[0] for reader in readers} <= {"flows"}
+
+
+def test_there_is_no_drawer_of_odd_things():
+    assert not DRAWERS & {path.stem for path in modules()}
+
+
+def test_every_reason_has_a_remedy_and_an_entry_in_the_docs():
+    documented = re.findall(r"^## `(\w+)`", (ROOT / "docs/reasons.md").read_text("utf-8"), re.M)
+    assert documented == [reason.value for reason in Reason]
+    assert set(REMEDIES) == set(Reason)
+
+
+def test_the_docs_give_each_reason_the_remedy_that_the_program_gives():
+    text = " ".join((ROOT / "docs/reasons.md").read_text("utf-8").split())
+    for reason in Reason:
+        assert REMEDIES[reason] in text, reason
