@@ -1,0 +1,34 @@
+# `make run` and `make test` are all that a fresh machine with Python 3.11 to 3.13 needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATE ?= .headwater
+SAMPLES ?= samples
+QUESTION ?= how much annual leave do I earn
+
+.PHONY: run test clean
+
+run: $(VENV)/installed
+	$(BIN)/headwater ingest $(SAMPLES) --state $(STATE)
+	$(BIN)/headwater search "$(QUESTION)" -k 3 --state $(STATE)
+
+test: $(VENV)/installed-for-tests
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(STATE)
