@@ -17,7 +17,7 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from index.importing import IMPORTING
 from parsers.reasons import Reason
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Contract:
 
     def load(self) -> None:
         """Import Great Expectations and build the suite now."""
-        with _taking_turns:
+        with _taking_turns, IMPORTING:
             _built(self._window, self._required)
 
     def validate(self, rows: Sequence[ContractRow]) -> list[Violation]:
@@ -113,6 +114,7 @@ class Contract:
         Raises:
             ContractBroken: An expectation could not be evaluated, or there are no rows.
         """
+        self.load()
         frame = self._frame(rows)
         with _taking_turns:
             outcome = _built(self._window, self._required).run(

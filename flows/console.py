@@ -133,18 +133,14 @@ def show_report(report: Mapping[str, Any]) -> None:
         f"[bold]{escape(report['source'])}[/]  "
         f"[{style}]{state.replace('_', ' ')}[/] in {took:.1f} s"
     )
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_column()
-    table.add_row(f"{documents['found']:,}", "documents found")
+    _show_count(documents["found"], "documents found")
     for name, n in documents.items():
         if name != "found" and n:
-            table.add_row(f"{n:,}", f"  {name}{_reasons(report) if name == 'quarantined' else ''}")
+            _show_count(n, f"  {name}{_reasons(report) if name == 'quarantined' else ''}")
     made = f"{chunks['embedded']:,} embedded, {chunks['reused']:,} from the cache"
-    table.add_row(f"{chunks['made']:,}", f"chunks made: {made}, {chunks['rejected']:,} rejected")
-    stored = f"{chunks['written']:,} vectors written, {chunks['updated']:,} updated"
-    table.add_row("", f"{stored}, {chunks['deleted']:,} deleted")
-    out.print(table)
+    _show_count(chunks["made"], f"chunks made: {made}, {chunks['rejected']:,} rejected")
+    stored = f"{chunks['updated']:,} got new metadata, {chunks['deleted']:,} deleted"
+    _show_count(chunks["written"], f"vectors written; {stored}")
     balanced = "balanced" if report["balanced"] else "[bold red]does not balance[/]"
     out.print(f"{balanced}: run {report['run_id']}")
     if report["took_over"]:
@@ -153,6 +149,10 @@ def show_report(report: Mapping[str, Any]) -> None:
         err.print(f"[bold red]{escape(report['error'])}[/]")
     if documents["quarantined"]:
         out.print("what to do about those quarantined: headwater quarantine list")
+
+
+def _show_count(n: int, what: str) -> None:
+    out.print(f"{n:>9,}  {what}")
 
 
 def _reasons(report: Mapping[str, Any]) -> str:

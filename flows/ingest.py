@@ -7,6 +7,7 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -236,9 +237,13 @@ def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known
 
 
 def _warm_up(run: Run, contract: Contract) -> None:
-    """Import what is slow to import while the first documents are read."""
-    run.index.embedder.load()
-    contract.load()
+    """Import what is slow to import while the first documents are read.
+
+    What goes wrong here goes wrong again where it is needed, and is told there.
+    """
+    with suppress(Exception):
+        run.index.embedder.load()
+        contract.load()
 
 
 def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:

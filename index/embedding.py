@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from index.importing import IMPORTING
 from index.tokens import TokenCounter
 
 if TYPE_CHECKING:
@@ -165,9 +166,10 @@ class Embedder:
 
     def _loaded(self) -> "SentenceTransformer":
         if self._model is None:
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
+            with IMPORTING:
+                from sentence_transformers import SentenceTransformer
+                from transformers.utils import logging
 
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-            self._model = SentenceTransformer(str(self.files.folder), local_files_only=True)
+                logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+                self._model = SentenceTransformer(str(self.files.folder), local_files_only=True)
         return self._model

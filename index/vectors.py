@@ -5,6 +5,7 @@ Only this module knows Chroma. What it must be told or it misbehaves: an embeddi
 key that an update is to remove (an update merges).
 """
 
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from index.batching import batches
 from index.errors import DiskFull, ReadOnly, StoreUnavailable
+from index.importing import IMPORTING
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -26,6 +28,10 @@ Metadata = Mapping[str, str | int | float | bool]
 
 _HNSW: Final[Any] = {"space": "cosine", "ef_construction": 200, "ef_search": 200}
 """Twice Chroma's defaults: a chunk that is there but not found is a lie."""
+
+_ROOM: Final = 64 * 1024 * 1024
+"""Bytes that must be free before anything is written: Chroma 1.5 never returns from a write during
+which the disk fills up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class VectorStore:
         """
         with self._using(collection) as chunks:
             for batch in batches(records):
+                self._require_room()
                 chunks.upsert(
                     ids=[record.chunk_id for record in batch],
                     embeddings=np.stack([record.vector for record in batch]),
@@ -94,6 +101,7 @@ class VectorStore:
         """
         with self._using(collection) as chunks:
             for batch in batches(list(metadata)):
+                self._require_room()
                 found = chunks.get(ids=list(batch), include=["metadatas"])
                 wanted = []
                 for chunk_id, old in zip(found["ids"], found["metadatas"] or [], strict=True):
@@ -109,6 +117,7 @@ class VectorStore:
         """
         with self._using(collection) as chunks:
             for batch in batches(chunk_ids):
+                self._require_room()
                 chunks.delete(ids=list(batch))
 
     def search(
@@ -155,7 +164,8 @@ class VectorStore:
 
     @contextmanager
     def _using(self, collection: str) -> "Iterator[Collection]":
-        import chromadb.errors
+        with IMPORTING:
+            import chromadb.errors
 
         try:
             client = self._open()
@@ -167,12 +177,23 @@ class VectorStore:
         except (OSError, ValueError) as error:
             raise StoreUnavailable(f"vectors: {type(error).__name__}") from error
 
+    def _require_room(self) -> None:
+        free = shutil.disk_usage(self._folder).free
+        if free < _ROOM:
+            raise DiskFull(
+                f"vectors: {free // 2**20} MiB free where {_ROOM // 2**20} MiB are needed",
+                "Make room, then run again.",
+            )
+
     def _open(self) -> "ClientAPI":
         with self._opening:
             if self._client is None:
-                import chromadb
+                with IMPORTING:
+                    import chromadb
 
-                self._folder.mkdir(parents=True, exist_ok=True)
+                if not self._folder.exists():
+                    self._folder.mkdir(parents=True)
+                    self._require_room()
                 settings = chromadb.Settings(anonymized_telemetry=False)
                 self._client = chromadb.PersistentClient(str(self._folder), settings)
             return self._client
