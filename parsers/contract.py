@@ -15,6 +15,13 @@ class ParseOptions:
     """What a compressed file may unpack to, in all."""
     max_unpacked_ratio: int = 100
     """Unpacked to packed bytes. Asked only of files that unpack to more than 64 MiB."""
+    open_archives: bool = True
+    max_members: int = 10_000
+    """Documents in an archive, attachments of a mail, and so on."""
+    include_hidden: bool = False
+    """Read hidden sheets, rows, columns and slides too."""
+    include_bots: bool = False
+    """Read what bots wrote into a conversation too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class ParseTask:
     """The whole file; not empty."""
     media_type: str
     options: ParseOptions
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+    """To be tried on an encrypted file, besides the empty one."""
 
 
 class Parse(Protocol):

@@ -8,6 +8,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from parsers.reasons import Reason
+
 
 class BlockKind(StrEnum):
     HEADING = "heading"
@@ -15,6 +17,8 @@ class BlockKind(StrEnum):
     LIST_ITEM = "list_item"
     TABLE = "table"
     CODE = "code"
+    QUOTE = "quote"
+    """Somebody else's words: the history below a mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Block:
     page: int | None = None
     """1-based; None where the format has no pages."""
     label: str = ""
-    """The words of a heading without its markup; empty for any other block."""
+    """The words of a heading without its markup; of a table its header row, which is embedded again
+    with each group of later rows. Empty for any other block, and for a table without a header.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,23 @@ class Page:
     """It has hardly any text and a picture, in which there may be more."""
     problem: str = ""
     """What the parser could not do with the page, in words; empty if it had no trouble."""
+    label: str = ""
+    """What is printed on it for a number: `iv`, `A-3`. Empty where that is the position itself."""
+    engine: str = ""
+    """Which engine read it; empty where the parser has only one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A document inside another: an attachment, a file in an archive."""
+
+    name: str
+    """Its path in there, with `/`; unlike that of any other member."""
+    data: bytes = field(repr=False)
+    code: Reason | None = None
+    """Why it could not be taken out; `data` is empty then."""
+    detail: str = ""
+    """With `code`: what was found, in one line and without any text of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +92,16 @@ class ParsedDocument:
     """ISO 639-1, or `und` where it cannot be told."""
     properties: dict[str, str] = field(default_factory=dict)
     """Front matter or document properties, as text: `author`, `effective_date`, …"""
+    members: tuple[Member, ...] = field(default=(), repr=False)
+    """Documents inside this one. They become documents of their own and are not stored with it."""
 
 
 _ADAPTER: Final = TypeAdapter(ParsedDocument)
 
 
 def to_json(document: ParsedDocument) -> bytes:
-    return _ADAPTER.dump_json(document)
+    """Everything but the members."""
+    return _ADAPTER.dump_json(document, exclude={"members"})
 
 
 def from_json(data: bytes) -> ParsedDocument:
@@ -116,8 +142,24 @@ class TextBuilder:
         """Where the next character will stand, 0-based."""
         return self._length
 
-    def add(self, kind: BlockKind, text: str, *, level: int = 0, page: int | None = None) -> None:
-        """Append a block, set off from the one before by an empty line; a blank one is dropped."""
+    def add(
+        self,
+        kind: BlockKind,
+        text: str,
+        *,
+        level: int = 0,
+        page: int | None = None,
+        header: str = "",
+    ) -> None:
+        """Append a block, set off from the one before by an empty line; a blank one is dropped.
+
+        Args:
+            kind: What it is.
+            text: Its words; not yet normalised.
+            level: Of a heading.
+            page: Where it stands, 1-based.
+            header: Of a table, its header row.
+        """
         words = clean_text(text).strip()
         if not words:
             return
@@ -125,7 +167,7 @@ class TextBuilder:
             self._write("\n" if self._follows_list(kind) else "\n\n")
         start = self._length
         self._write(words)
-        label = " ".join(words.split()) if kind is BlockKind.HEADING else ""
+        label = " ".join((words if kind is BlockKind.HEADING else clean_text(header)).split())
         self.blocks.append(Block(kind, start, self._length, level, page, label))
 
     def _follows_list(self, kind: BlockKind) -> bool:

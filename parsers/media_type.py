@@ -9,81 +9,136 @@ from typing import Final
 import filetype
 import olefile
 
-from parsers.errors import Encrypted, TypeMismatch, UnsupportedType
+from parsers.errors import TypeMismatch, UnsupportedType
 from parsers.text_encoding import is_text
 
+_OOXML: Final = "application/vnd.openxmlformats-officedocument."
+_ODF: Final = "application/vnd.oasis.opendocument."
 PDF: Final = "application/pdf"
-DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+DOCX: Final = _OOXML + "wordprocessingml.document"
+PPTX: Final = _OOXML + "presentationml.presentation"
+XLSX: Final = _OOXML + "spreadsheetml.sheet"
+XLSB: Final = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+SEALED_OOXML: Final = "application/x-ole-encrypted-package"
+"""An office file under a password; which kind shows when it is opened."""
+DOC: Final = "application/msword"
+PPT: Final = "application/vnd.ms-powerpoint"
+XLS: Final = "application/vnd.ms-excel"
+MSG: Final = "application/vnd.ms-outlook"
+ODT: Final = _ODF + "text"
+ODS: Final = _ODF + "spreadsheet"
+ODP: Final = _ODF + "presentation"
+RTF: Final = "application/rtf"
+EPUB: Final = "application/epub+zip"
 HTML: Final = "text/html"
 MARKDOWN: Final = "text/markdown"
 PLAIN: Final = "text/plain"
+CSV: Final = "text/csv"
+TSV: Final = "text/tab-separated-values"
+EML: Final = "message/rfc822"
+MBOX: Final = "application/mbox"
+JSON: Final = "application/json"
+JSON_LINES: Final = "application/x-ndjson"
+SLACK: Final = "application/vnd.headwater.slack-conversation+json"
+"""One conversation of a Slack export, gathered from its files."""
+XML: Final = "application/xml"
+SVG: Final = "image/svg+xml"
+SRT: Final = "application/x-subrip"
+VTT: Final = "text/vtt"
+ZIP: Final = "application/zip"
+GZIP: Final = "application/gzip"
+TAR: Final = "application/x-tar"
+BZIP2: Final = "application/x-bzip2"
+XZ: Final = "application/x-xz"
+PICTURES: Final = (
+    "image/png",
+    "image/jpeg",
+    "image/tiff",
+    "image/gif",
+    "image/bmp",
+    "image/webp",
+    "image/heic",
+)
 UNKNOWN: Final = "application/octet-stream"
 
 _BY_SUFFIX: Final = {
     ".bmp": "image/bmp",
-    ".csv": "text/csv",
-    ".doc": "application/msword",
-    ".docm": "application/vnd.ms-word.document.macroenabled.12",
+    ".bz2": BZIP2,
+    ".csv": CSV,
+    ".doc": DOC,
+    ".docm": DOCX,
     ".docx": DOCX,
-    ".eml": "message/rfc822",
-    ".epub": "application/epub+zip",
+    ".dotx": DOCX,
+    ".eml": EML,
+    ".epub": EPUB,
     ".gif": "image/gif",
-    ".gz": "application/gzip",
+    ".gz": GZIP,
     ".heic": "image/heic",
     ".htm": HTML,
     ".html": HTML,
     ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
+    ".json": JSON,
+    ".jsonl": JSON_LINES,
     ".log": PLAIN,
     ".markdown": MARKDOWN,
-    ".mbox": "application/mbox",
+    ".mbox": MBOX,
     ".md": MARKDOWN,
     ".mdx": MARKDOWN,
-    ".msg": "application/vnd.ms-outlook",
-    ".ndjson": "application/x-ndjson",
-    ".odp": "application/vnd.oasis.opendocument.presentation",
-    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
-    ".odt": "application/vnd.oasis.opendocument.text",
+    ".msg": MSG,
+    ".ndjson": JSON_LINES,
+    ".odp": ODP,
+    ".ods": ODS,
+    ".odt": ODT,
     ".p7s": "application/pkcs7-signature",
     ".pdf": PDF,
     ".png": "image/png",
-    ".ppt": "application/vnd.ms-powerpoint",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".pot": PPT,
+    ".pps": PPT,
+    ".ppsx": PPTX,
+    ".ppt": PPT,
+    ".pptm": PPTX,
+    ".pptx": PPTX,
+    ".psv": CSV,
     ".rst": PLAIN,
-    ".rtf": "application/rtf",
-    ".srt": "application/x-subrip",
-    ".svg": "image/svg+xml",
+    ".rtf": RTF,
+    ".srt": SRT,
+    ".ssv": CSV,
+    ".svg": SVG,
+    ".tar": TAR,
+    ".tbz2": BZIP2,
     ".text": PLAIN,
+    ".tgz": GZIP,
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
-    ".tsv": "text/tab-separated-values",
+    ".tsv": TSV,
     ".txt": PLAIN,
-    ".vtt": "text/vtt",
+    ".txz": XZ,
+    ".vtt": VTT,
     ".webp": "image/webp",
     ".xhtml": HTML,
-    ".xls": "application/vnd.ms-excel",
-    ".xlsb": "application/vnd.ms-excel.sheet.binary.macroenabled.12",
-    ".xlsm": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".xml": "application/xml",
-    ".zip": "application/zip",
+    ".xls": XLS,
+    ".xlsb": XLSB,
+    ".xlsm": XLSX,
+    ".xlsx": XLSX,
+    ".xml": XML,
+    ".xz": XZ,
+    ".zip": ZIP,
 }
 
 _OOXML_PARTS: Final = (
-    ("word/vbaProject.bin", _BY_SUFFIX[".docm"]),
     ("word/", DOCX),
-    ("ppt/", _BY_SUFFIX[".pptx"]),
-    ("xl/workbook.bin", _BY_SUFFIX[".xlsb"]),
-    ("xl/", _BY_SUFFIX[".xlsx"]),
+    ("ppt/", PPTX),
+    ("xl/workbook.bin", XLSB),
+    ("xl/", XLSX),
 )
 _OLE_STREAMS: Final = (
-    ("WordDocument", _BY_SUFFIX[".doc"]),
-    ("Workbook", _BY_SUFFIX[".xls"]),
-    ("Book", _BY_SUFFIX[".xls"]),
-    ("PowerPoint Document", _BY_SUFFIX[".ppt"]),
-    ("__properties_version1.0", _BY_SUFFIX[".msg"]),
+    ("EncryptedPackage", SEALED_OOXML),
+    ("WordDocument", DOC),
+    ("Workbook", XLS),
+    ("Book", XLS),
+    ("PowerPoint Document", PPT),
+    ("__properties_version1.0", MSG),
 )
 _MAX_PDF_PREAMBLE: Final = 1024
 """Readers look for `%PDF-` this far into a file (ISO 32000-1, annex H.3.4.1)."""
@@ -109,7 +164,6 @@ def route(data: bytes, name: str, readable: frozenset[str]) -> str:
         readable: Media types that some parser reads.
 
     Raises:
-        Encrypted: An office file sealed with a password, whose type cannot be seen.
         TypeMismatch: The name promises a readable type, the content is something else that is
             not readable, or mere text under the name of a binary type.
         UnsupportedType: Neither the content nor the name is of a readable type.
@@ -133,9 +187,6 @@ def detect(data: bytes, promised: str = UNKNOWN) -> str:
         data: The whole file.
         promised: What its name says, used where content alone cannot tell: between kinds of text,
             and for a container that is too damaged to be looked into.
-
-    Raises:
-        Encrypted: See `route`.
     """
     if b"%PDF-" in data[:_MAX_PDF_PREAMBLE] or (promised == PDF and b"endobj" in data):
         return PDF
@@ -144,7 +195,7 @@ def detect(data: bytes, promised: str = UNKNOWN) -> str:
     if data.startswith(olefile.MAGIC):
         return _ole_type(data, promised)
     if data.startswith(b"{\\rtf"):
-        return _BY_SUFFIX[".rtf"]
+        return RTF
     if (kind := filetype.guess_mime(data)) is not None:
         return str(kind)
     if is_text(data):
@@ -159,12 +210,12 @@ def _zip_type(data: bytes, promised: str) -> str:
             if "mimetype" in names and archive.getinfo("mimetype").file_size < 100:
                 return archive.read("mimetype").decode("ascii", "replace").strip()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
-        return promised if promised != UNKNOWN else _BY_SUFFIX[".zip"]
+        return promised if promised != UNKNOWN else ZIP
     if "[Content_Types].xml" in names:
         for part, media_type in _OOXML_PARTS:
             if any(name.startswith(part) for name in names):
                 return media_type
-    return _BY_SUFFIX[".zip"]
+    return ZIP
 
 
 def _ole_type(data: bytes, promised: str) -> str:
@@ -173,8 +224,6 @@ def _ole_type(data: bytes, promised: str) -> str:
             streams = {entry[0] for entry in container.listdir()}
     except (OSError, ValueError, IndexError, TypeError, AttributeError):
         return promised if promised != UNKNOWN else "application/x-ole-storage"
-    if "EncryptedPackage" in streams:
-        raise Encrypted("an office file sealed with a password")
     for stream, media_type in _OLE_STREAMS:
         if stream in streams:
             return media_type
@@ -188,13 +237,13 @@ def _text_type(data: bytes, promised: str) -> str:
     if promised in (MARKDOWN, PLAIN) or (promised != UNKNOWN and _is_textual(promised)):
         return promised
     if _XML_START.match(head):
-        return _BY_SUFFIX[".xml"]
-    if promised in (_BY_SUFFIX[".json"], _BY_SUFFIX[".jsonl"], _BY_SUFFIX[".srt"]):
+        return XML
+    if promised in (JSON, JSON_LINES, SRT):
         return promised
     if _JSON_START.match(head):
-        return _BY_SUFFIX[".json"]
+        return JSON
     if _MAIL_START.match(head):
-        return _BY_SUFFIX[".eml"]
+        return EML
     return PLAIN
 
 

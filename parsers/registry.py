@@ -9,7 +9,11 @@ from types import MappingProxyType
 from typing import Final, Protocol, cast
 
 from parsers.contract import Limits, Parse, ParseOptions
-from parsers.media_type import DOCX, HTML, MARKDOWN, PDF, PLAIN
+from parsers.media_type import (
+    BZIP2, CSV, DOC, DOCX, EML, EPUB, GZIP, HTML, JSON, JSON_LINES, MARKDOWN, MBOX, MSG, ODP, ODS,
+    ODT, PDF, PICTURES, PLAIN, PPT, PPTX, RTF, SEALED_OOXML, SLACK, SRT, SVG, TAR, TSV, VTT, XLS,
+    XLSB, XLSX, XML, XZ, ZIP,
+)  # fmt: skip
 
 
 class ParserModule(Protocol):
@@ -29,7 +33,37 @@ MODULES: Final[Mapping[str, str]] = MappingProxyType(
         PLAIN: "parsers.plain_text",
         HTML: "parsers.html",
         DOCX: "parsers.docx",
+        PPTX: "parsers.pptx",
+        SEALED_OOXML: "parsers.sealed_office",
+        DOC: "parsers.legacy_office",
+        PPT: "parsers.legacy_office",
+        ODT: "parsers.opendocument",
+        ODP: "parsers.opendocument",
+        RTF: "parsers.rtf",
+        EPUB: "parsers.epub",
+        XLSX: "parsers.spreadsheet",
+        XLSB: "parsers.spreadsheet",
+        XLS: "parsers.spreadsheet",
+        ODS: "parsers.spreadsheet",
+        CSV: "parsers.delimited",
+        TSV: "parsers.delimited",
+        EML: "parsers.mail",
+        MBOX: "parsers.mail",
+        MSG: "parsers.outlook",
+        SLACK: "parsers.slack",
+        JSON: "parsers.json_text",
+        JSON_LINES: "parsers.json_text",
+        XML: "parsers.xml_text",
+        SVG: "parsers.xml_text",
+        SRT: "parsers.subtitles",
+        VTT: "parsers.subtitles",
+        ZIP: "parsers.archive",
+        TAR: "parsers.archive",
+        GZIP: "parsers.archive",
+        BZIP2: "parsers.archive",
+        XZ: "parsers.archive",
     }
+    | dict.fromkeys(PICTURES, "parsers.image")
 )
 """Media type to the module of its parser."""
 
