@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATE ?= .headwater
 SAMPLES ?= samples
+FUZZ_SECONDS ?= 10
 QUESTION ?= how much annual leave do I earn
 
-.PHONY: run test clean
+.PHONY: run test fuzz clean
 
 run: $(VENV)/installed
 	$(BIN)/headwater ingest $(SAMPLES) --state $(STATE)
@@ -18,6 +19,10 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+# Damaged documents for every parser, so many seconds for each type.
+fuzz: $(VENV)/installed-for-tests
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -q -rs tests/parsers/fuzz_parsers.py
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)

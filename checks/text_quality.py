@@ -35,11 +35,11 @@ _UNSCRIPTED: Final = frozenset({"MODIFIER", "COMBINING", "FULLWIDTH", "HALFWIDTH
 
 
 @dataclass(frozen=True, slots=True)
-class PageProblem:
-    """A page of which nothing will be searchable, and why."""
+class Problem:
+    """A page, or something else in a document, that will not be searchable, and why."""
 
-    number: int
-    """1-based."""
+    number: int | None
+    """Of the page, 1-based; None for anything else."""
     code: Reason
     detail: str = ""
 
@@ -51,19 +51,25 @@ class TextQuality:
     code: Reason | None
     """Why no text of it can be used; None if some or all can."""
     detail: str
-    problems: tuple[PageProblem, ...] = ()
-    """The pages that must be left out, where others can be used."""
+    problems: tuple[Problem, ...] = ()
+    """What must be left out, where something else can be used."""
 
 
 def judge(document: ParsedDocument) -> TextQuality:
+    losses = tuple(Problem(None, Reason.CORRUPT, loss) for loss in document.losses)
     if not document.pages:
-        code = judge_text(document.text)
-        return TextQuality(code, _SAID[code] if code else "")
+        code = None if _is_container(document) else judge_text(document.text)
+        return TextQuality(code, _SAID[code], ()) if code else TextQuality(None, "", losses)
     problems = tuple(_page_problems(document))
     if len(problems) < len(document.pages):
-        return TextQuality(None, "", problems)
+        return TextQuality(None, "", problems + losses)
     code, n_pages = Counter(problem.code for problem in problems).most_common(1)[0]
     return TextQuality(code, f"{_SAID[code]} on {n_pages} of {len(problems)} pages")
+
+
+def _is_container(document: ParsedDocument) -> bool:
+    """Whether all that it says is in its members."""
+    return bool(document.members) and not document.text
 
 
 def judge_text(text: str) -> Reason | None:
@@ -84,13 +90,13 @@ _SAID: Final = {
 }
 
 
-def _page_problems(document: ParsedDocument) -> Iterator[PageProblem]:
+def _page_problems(document: ParsedDocument) -> Iterator[Problem]:
     for page in document.pages:
         if page.problem:
-            yield PageProblem(page.number, Reason.CORRUPT, page.problem)
+            yield Problem(page.number, Reason.CORRUPT, page.problem)
         elif code := _judge_page(page, document.text[page.start : page.end]):
             detail = "a picture" if page.has_picture and code is Reason.EMPTY_TEXT else ""
-            yield PageProblem(page.number, code, detail)
+            yield Problem(page.number, code, detail)
 
 
 def _judge_page(page: Page, words: str) -> Reason | None:

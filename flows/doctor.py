@@ -27,7 +27,6 @@ _PACKAGES: Final = (
     "sentence-transformers",
     "torch",
     "great-expectations",
-    "unstructured",
     "pypdf",
     "sqlalchemy",
 )

@@ -78,7 +78,7 @@ def _version(row: RowMapping) -> dict[str, Any]:
         "parser_version": row["parser_version"],
         "run_id": row["run_id"],
         "indexed_at": iso(row["indexed_at"]),
-        "pages_left_out": row["problems"],
+        "left_out": row["problems"],
     }
 
 

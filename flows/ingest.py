@@ -23,25 +23,26 @@ from prefect.utilities.annotations import quote
 
 from checks.balance import trips_removal_guard
 from checks.contract import Contract
+from flows.batch import PreparedBatch, Workshop
+from flows.conversations import gather
 from flows.errors import RunFailed
 from flows.lease import write_lease
-from flows.preparation import PreparedBatch, Workshop, prepare
+from flows.preparation import prepare
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
 from flows.run import Run, current, recorded
 from flows.selection import select_source
 from flows.settings import load_settings
 from flows.sources import SourceUnreadable, list_source
-from flows.wiring import make_sandbox, make_state_dir, open_index
+from flows.wiring import make_expectation, make_sandbox, make_state_dir, open_index
 from index.batching import batches
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import DocumentOutcome, RunState
 from index.errors import StoreUnavailable
-from index.plan import Expectation, Known, Listed, Outcome, Plan, make_plan
+from index.plan import Known, Listed, Outcome, Plan, by_container, make_plan, rules
 from index.publishing import Written, embed, publish, recover, retire
-from parsers.registry import failure_key, parser_key
 
 _Value = TypeVar("_Value")
 
@@ -91,7 +92,8 @@ def ingest(
     make_state_dir(settings)
     with write_lease(settings.state_dir), open_index(settings) as index:
         chosen = select_source(settings, index.catalog, source)
-        run = Run(uuid.uuid4().hex, settings, chosen, index, watching.get())
+        expected = make_expectation(settings, chosen, index.generation)
+        run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())
         token = current.set(run)
         try:
             with recorded(run, flow_run.id):
@@ -116,6 +118,8 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
     if may_remove:
         _retire(plan.removed, Outcome.REMOVED)
         _retire(plan.retired, Outcome.SKIPPED)
+    _retire(run.removed_members, Outcome.REMOVED)
+    _retire(run.retired_members, Outcome.SKIPPED)
     with run.clock.stage("upsert"):
         recover(run.index)  # What a batch left that had to be tried again.
 
@@ -145,7 +149,8 @@ _STEP: Final[dict[str, Any]] = {
 def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
-    listing = list_source(run.source.uri, run.settings.state_dir)
+    files = list_source(run.source.uri, run.settings.state_dir)
+    listing = gather(files, include_private=run.source.include_private)
     with run.index.catalog.writing() as connection:
         run_rows.mark_checked(connection, source, datetime.now(UTC))
     return listing
@@ -160,19 +165,10 @@ def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, ve
     return make_plan(
         listing,
         known,
-        _expectation(run),
+        run.expected,
         include=run.source.include,
         exclude=run.source.exclude,
         verify=verify,
-    )
-
-
-def _expectation(run: Run) -> Expectation:
-    options, limits = run.settings.limits.options, run.settings.limits.limits
-    return Expectation(
-        generation=run.index.generation.id,
-        parser_key=lambda media_type: parser_key(media_type, options),
-        failure_key=lambda media_type: failure_key(media_type, options, limits),
     )
 
 
@@ -182,7 +178,7 @@ def _count_unread(run: Run, plan: Plan) -> None:
     bad = plan.still_quarantined
     tally = Tally()
     tally.outcomes[Outcome.UNCHANGED] = len(plan.unchanged)
-    tally.outcomes[Outcome.SKIPPED] = len(plan.skipped)
+    tally.outcomes[Outcome.SKIPPED] = len(plan.skipped) + len(plan.still_skipped)
     tally.outcomes[Outcome.QUARANTINED] = len(bad)
     tally.reasons.update(str(document.code) for document in bad)
     if bad:
@@ -221,7 +217,7 @@ def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known
         window=run.index.embedder.files.window, required=run.source.required_metadata
     )
     threading.Thread(target=_warm_up, args=(run, contract), daemon=True).start()
-    with make_sandbox(run.settings) as sandbox:
+    with make_sandbox(run.settings, run.source) as sandbox:
         workshop = Workshop(
             source=run.source.name,
             index=run.index,
@@ -229,7 +225,8 @@ def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known
             contract=contract,
             chunker=run.settings.index.chunker,
             required_metadata=run.source.required_metadata,
-            expected=_expectation(run),
+            expected=run.expected,
+            rule_against=rules(run.source.include, run.source.exclude),
             clock=run.clock,
             run_id=run.id,
         )
@@ -269,11 +266,12 @@ def _as_is(value: _Value) -> _Value:
 def _run_batches(
     run: Run, workshop: Workshop, groups: Sequence[Sequence[Listed]], known: Mapping[str, Known]
 ) -> None:
+    inside = by_container(known.values())
     futures = [
         index_batch.submit(
             _as_is(workshop),
             _as_is(group),
-            _as_is({one.uri: known[one.uri] for one in group if one.uri in known}),
+            _as_is(_known_of(group, known, inside)),
             f"{number} of {len(groups)} ({len(group)} documents)",
         )
         for number, group in enumerate(groups, 1)
@@ -287,6 +285,14 @@ def _run_batches(
         for future in futures:
             future.wait()
         raise
+
+
+def _known_of(
+    group: Sequence[Listed], known: Mapping[str, Known], inside: Mapping[str, Sequence[Known]]
+) -> dict[str, Known]:
+    """What is known of some documents and of their members, by uri."""
+    found = {one.uri: known[one.uri] for one in group if one.uri in known}
+    return found | {member.uri: member for one in group for member in inside.get(one.uri, ())}
 
 
 @task(name="index batch", task_run_name="batch {label}", **_STEP)
@@ -305,10 +311,20 @@ def index_batch(
     run.check()
     with run.clock.stage("upsert"):
         now = datetime.now(UTC)
+        _give_up(run, [*done.removed, *done.retired])
         documents = [document.as_of(now) for document in done.prepared]
         cost += publish(run.index, documents, vectors, now)
         _record(run, done, now)
-    run.count(_tally(done, cost))
+    run.removed_members += done.removed
+    run.retired_members += done.retired
+    run.count(_tally(done, cost), n_members=done.n_members)
+
+
+def _give_up(run: Run, members: Sequence[Known]) -> None:
+    """Have the next run look at these again, should this one be killed before it removes them."""
+    if members:
+        with run.index.catalog.writing() as connection:
+            document_rows.forget_result(connection, [member.document_id for member in members])
 
 
 def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
@@ -317,11 +333,12 @@ def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
         DocumentOutcome(seen.document_id, seen.uri, Outcome.QUARANTINED, failed.code, failed.detail)
         for seen, failed in done.failed
     ]
-    outcomes += [_again(before) for _, before in done.touched if before.code is not None]
+    outcomes += [_again(before) for before in _as_before(done) if before.code is not None]
     with run.index.catalog.writing() as connection:
         failed_documents = [seen for seen, _ in done.failed]
         document_rows.save_seen(connection, failed_documents, Outcome.QUARANTINED, now)
         quarantine.record_failures(connection, [failed for _, failed in done.failed], now)
+        document_rows.save_seen(connection, done.skipped, Outcome.SKIPPED, now)
         document_rows.save_stat(connection, [seen for seen, _ in done.touched])
         run_rows.record_outcomes(connection, run.id, outcomes)
 
@@ -332,11 +349,16 @@ def _tally(done: PreparedBatch, cost: Written) -> Tally:
     for _, failed in done.failed:
         tally.outcomes[Outcome.QUARANTINED] += 1
         tally.reasons[failed.code] += 1
-    for _, before in done.touched:
-        is_bad = before.outcome is Outcome.QUARANTINED
-        tally.outcomes[Outcome.QUARANTINED if is_bad else Outcome.UNCHANGED] += 1
-        tally.reasons.update([str(before.code)] if is_bad else [])
+    tally.outcomes[Outcome.SKIPPED] += len(done.skipped) + len(done.retired)
+    for before in _as_before(done):
+        stays = before.outcome in (Outcome.QUARANTINED, Outcome.SKIPPED)
+        tally.outcomes[before.outcome if stays else Outcome.UNCHANGED] += 1
+        tally.reasons.update([str(before.code)] if before.code else [])
     return tally
+
+
+def _as_before(done: PreparedBatch) -> list[Known]:
+    return [*(before for _, before in done.touched), *done.still]
 
 
 def _retire(documents: Sequence[Known], outcome: Outcome) -> None:

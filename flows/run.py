@@ -16,6 +16,7 @@ from flows.settings import Settings, SourceSettings
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.errors import StoreUnavailable
+from index.plan import Expectation, Known
 from index.publishing import Index
 
 
@@ -27,6 +28,7 @@ class Run:
     settings: Settings
     source: SourceSettings
     index: Index
+    expected: Expectation
     progress: Progress
     clock: StageClock = field(default_factory=StageClock)
     n_found: int = 0
@@ -34,15 +36,20 @@ class Run:
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    removed_members: list[Known] = field(default_factory=list)
+    """Documents that their container no longer holds."""
+    retired_members: list[Known] = field(default_factory=list)
+    """Documents in containers that a rule excludes from now on."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, part: Tally) -> None:
-        """Add what a part of the run has done."""
+    def count(self, part: Tally, *, n_members: int = 0) -> None:
+        """Add what a part of the run has done, and how many documents it found inside others."""
         with self._lock:
             self._tally = self._tally + part
+            self.n_found += n_members
         self.progress.documents_done(part.outcomes.total())
 
     def check(self) -> None:

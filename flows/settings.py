@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+from fsspec.utils import glob_translate
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -71,6 +72,15 @@ class Freshness(_Strict):
     error_after: Duration = timedelta(hours=24)
 
 
+class PasswordSettings(_Strict):
+    """Passwords for encrypted documents; they themselves stand in the environment."""
+
+    pattern: str = "**/*"
+    """Glob on the uri: which documents to try them on."""
+    env: str
+    """Name of the environment variable that holds them, one a line."""
+
+
 class SourceSettings(_Strict):
     """A named place that documents come from."""
 
@@ -85,6 +95,24 @@ class SourceSettings(_Strict):
     required_metadata: tuple[str, ...] = ()
     removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
     """A scan that would remove a larger share of the documents stops."""
+    passwords: tuple[PasswordSettings, ...] = ()
+    open_archives: bool = True
+    """Make each file in an archive a document of its own."""
+    include_hidden: bool = False
+    """Read hidden sheets, rows, columns and slides too."""
+    include_bots: bool = False
+    """Read what bots wrote into a Slack conversation too."""
+    include_private: bool = False
+    """Read private channels and direct messages of a Slack export too."""
+
+    def passwords_for(self, uri: str) -> tuple[str, ...]:
+        """What to try on an encrypted document."""
+        return tuple(
+            password
+            for entry in self.passwords
+            if re.match(glob_translate(entry.pattern), uri)
+            for password in os.environ[entry.env].splitlines()
+        )
 
 
 class LimitSettings(_Strict):
@@ -109,10 +137,6 @@ class LimitSettings(_Strict):
             memory_mib=self.parse_memory_mib,
             max_file_mib=self.max_file_mib,
         )
-
-    @property
-    def options(self) -> ParseOptions:
-        return ParseOptions(max_pages=self.max_pages, max_unpacked_mib=self.max_unpacked_mib)
 
 
 class IndexSettings(_Strict):
@@ -152,6 +176,17 @@ class Settings(BaseSettings):
         """Values given in code come first, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def parse_options(self, source: SourceSettings) -> ParseOptions:
+        """What parsers are told about documents of a source."""
+        return ParseOptions(
+            max_pages=self.limits.max_pages,
+            max_unpacked_mib=self.limits.max_unpacked_mib,
+            open_archives=source.open_archives,
+            include_hidden=source.include_hidden,
+            include_bots=source.include_bots,
+            include_private=source.include_private,
+        )
+
     def source(self, name: str) -> SourceSettings | None:
         return next((source for source in self.sources if source.name == name), None)
 
@@ -181,6 +216,7 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
     except ValidationError as error:
         raise SettingsError(_in_words(error, file)) from error
     _require_unique_names(settings)
+    _require_passwords(settings, file)
     return _anchored(settings, file.parent, state_given=state_dir is not None)
 
 
@@ -198,6 +234,16 @@ def _require_unique_names(settings: Settings) -> None:
     for name in names:
         if names.count(name) > 1:
             raise SettingsError(f"two sources have the name {name!r}: each needs its own")
+
+
+def _require_passwords(settings: Settings, file: Path) -> None:
+    for source in settings.sources:
+        for entry in source.passwords:
+            if entry.env not in os.environ:
+                raise SettingsError(
+                    f"{file}: source {source.name!r}: passwords: env = {entry.env!r} is wrong: "
+                    "there is no such environment variable"
+                )
 
 
 def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Settings:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import fsspec
 
-from index.plan import Listed
+from index.plan import MEMBER, Listed
 
 _SETTLED_S: Final = 2.0
 """A file written less than this before it was read may have changed again without a new time:
@@ -97,7 +97,7 @@ def _list_entries(
         uri = prefix + _printable(entry.name)
         if entry.is_dir(follow_symlinks=False):
             if entry.name != state_dir.name or Path(entry.path).resolve() != state_dir:
-                yield from _list_folder(entry.path, f"{uri}/", state_dir)
+                yield from _list_folder(entry.path, _unlike_member(f"{uri}/"), state_dir)
         else:
             yield _list_file(entry, uri)
 
@@ -139,6 +139,11 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def _unlike_member(uri: str) -> str:
+    """A uri that cannot be taken for one of a document within another."""
+    return uri.replace(MEMBER, "%21/")
+
+
 def _fetch_path(listed: Listed, max_bytes: int) -> Fetched:
     with Path(listed.location).open("rb") as file:
         data = file.read(max_bytes + 1)
@@ -166,6 +171,7 @@ def _list_url(root: str) -> Iterator[Listed]:
     for name, details in found.items():
         uri = name.removeprefix(path).lstrip("/") or name.rsplit("/", 1)[-1]
         location = name if "://" in name else f"{protocol}://{name}"
+        uri = _unlike_member(uri)
         n_bytes, modified_at = int(details.get("size") or 0), _time(details)
         versions = [str(details[key]) for key in _VERSION_KEYS if details.get(key)]
         token = "-".join([str(n_bytes), *versions, str(modified_at)])

@@ -1,20 +1,25 @@
 """The one place where settings become stores, model and sandbox."""
 
 import errno
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.errors import UserError
-from flows.settings import Settings
+from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
 from index.catalog.generations import Generation, live_generation, save_live
 from index.embedding import Embedder, find_model
 from index.identity import generation_id
+from index.plan import Expectation
 from index.publishing import Index
 from index.texts import TextStore
 from index.vectors import VectorStore
+from parsers.reasons import Reason
+from parsers.registry import failure_key, parser_key
 from parsers.sandbox import Sandbox
 
 CATALOG_FILE = "catalog.db"
@@ -92,10 +97,40 @@ def text_store(settings: Settings) -> TextStore:
     return TextStore(settings.state_dir / "texts")
 
 
-def make_sandbox(settings: Settings) -> Sandbox:
-    """The sandbox; whoever asked for it closes it."""
-    limits = settings.limits
-    return Sandbox(limits.limits, limits.options, n_workers=limits.workers)
+def make_sandbox(settings: Settings, source: SourceSettings) -> Sandbox:
+    """The sandbox for a source's documents; whoever asked for it closes it."""
+    return Sandbox(
+        settings.limits.limits,
+        settings.parse_options(source),
+        n_workers=settings.limits.workers,
+        passwords=source.passwords_for,
+    )
+
+
+def make_expectation(
+    settings: Settings, source: SourceSettings, generation: Generation
+) -> Expectation:
+    """What results must have been made with to hold still."""
+    options, limits = settings.parse_options(source), settings.limits.limits
+    tried = _digest_of_passwords(source)
+
+    def key_of_failure(media_type: str, code: Reason) -> str:
+        passwords = tried if code is Reason.ENCRYPTED else ""
+        return failure_key(media_type, options, limits, passwords=passwords)
+
+    return Expectation(
+        generation=generation.id,
+        parser_key=lambda media_type: parser_key(media_type, options),
+        failure_key=key_of_failure,
+    )
+
+
+def _digest_of_passwords(source: SourceSettings) -> str:
+    """Tells whether they changed, and not what they are: it is slow to try others on it."""
+    held = "\n".join(f"{entry.pattern}\n{os.environ[entry.env]}" for entry in source.passwords)
+    if not held:
+        return ""
+    return hashlib.pbkdf2_hmac("sha256", held.encode(), source.name.encode(), 200_000).hex()
 
 
 def has_state(settings: Settings) -> bool:

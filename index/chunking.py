@@ -2,7 +2,8 @@
 
 A chunk is a run of whole sentences, list items, table rows or lines of code of up to
 `target_tokens`. A heading always starts a new one: that keeps what is said together, and an edit
-moves no cut below the next heading, so that less is embedded again.
+moves no cut below the next heading, so that less is embedded again. What a mail quotes is never in
+one chunk with what is new in it. Rows of a table are embedded with its header.
 """
 
 import re
@@ -14,11 +15,13 @@ from typing import Final
 from index.identity import fold
 from index.tokens import TokenCounter
 from parsers.document import Block, BlockKind, ParsedDocument
-from parsers.media_type import MARKDOWN
+from parsers.media_type import EML, MARKDOWN, MSG
 
 _CHARACTERS_PER_TOKEN: Final = 3
 """Blocks of fewer characters for each token of the target are sure to fit into a chunk."""
 _MAX_CHARACTERS_PER_TOKEN: Final = 8
+
+_MAILS: Final = (EML, MSG)
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LINE_END: Final = re.compile(r"\n+")
@@ -37,6 +40,8 @@ class ChunkerSettings:
     """No chunk has more tokens of its own text, unless a single sentence has."""
     max_prefix_tokens: int = 40
     """Of title and headings, which are embedded with the text."""
+    max_header_tokens: int = 40
+    """Of a table's header row, which is embedded with each group of later rows."""
     version: int = 1
     """Of this module's rules."""
 
@@ -67,7 +72,9 @@ class Chunk:
     """1-based; None where the format has no pages."""
     page_last: int | None
     embedding_text: str
-    """What the model reads: title and headings, then the text without its markup, folded."""
+    """What the model reads: title, headings and a table's header, then the text without its markup,
+    folded.
+    """
     n_tokens: int
     """Of `embedding_text`, with the model's special tokens."""
 
@@ -92,7 +99,8 @@ def chunk_document(
         for piece in _pieces(document, settings)
         if piece.page is None or piece.page not in unusable_pages
     ]
-    groups = _packed(_measured(pieces, document, counter, settings), settings)
+    measured = _measured(pieces, document, counter, settings)
+    groups = _packed(measured, settings, apart=document.media_type in _MAILS)
     return _finished(groups, document, counter, settings)
 
 
@@ -105,6 +113,8 @@ class _Piece:
     kind: BlockKind
     page: int | None
     heading_path: tuple[str, ...]
+    header: str = ""
+    """Of the table whose later rows it is."""
     n_tokens: int = 0
 
 
@@ -115,13 +125,15 @@ def _pieces(document: ParsedDocument, settings: ChunkerSettings) -> Iterator[_Pi
             path = [(level, label) for level, label in path if level < block.level]
             path.append((block.level, block.label))
         labels = tuple(label for _, label in path)
+        header = block.label if block.kind is BlockKind.TABLE else ""
         for start, end in _parts(document.text, block, settings):
-            yield _Piece(start, end, block.kind, block.page, labels)
+            repeated = header if start > block.start else ""
+            yield _Piece(start, end, block.kind, block.page, labels, repeated)
 
 
 def _parts(text: str, block: Block, settings: ChunkerSettings) -> Iterator[tuple[int, int]]:
     """Sentences of prose; lines of anything else that is too long to stay whole."""
-    if block.kind is BlockKind.PARAGRAPH:
+    if block.kind in (BlockKind.PARAGRAPH, BlockKind.QUOTE):
         return _split(text, block.start, block.end, _SENTENCE_END)
     if block.end - block.start > settings.target_tokens * _CHARACTERS_PER_TOKEN:
         return _split(text, block.start, block.end, _LINE_END)
@@ -169,10 +181,13 @@ def _cut(
         first, start = last, end
 
 
-def _packed(pieces: Iterable[_Piece], settings: ChunkerSettings) -> Iterator[list[_Piece]]:
+def _packed(
+    pieces: Iterable[_Piece], settings: ChunkerSettings, *, apart: bool
+) -> Iterator[list[_Piece]]:
+    """Groups of pieces, one for each chunk; if `apart`, none has both quoted and other words."""
     group: list[_Piece] = []
     for piece in pieces:
-        if group and _ends_before(piece, group, settings):
+        if group and (_ends_before(piece, group, settings) or (apart and _turns(piece, group[-1]))):
             carried = _trailing_headings(group)
             if len(carried) < len(group):
                 yield group[: len(group) - len(carried)]
@@ -188,6 +203,11 @@ def _ends_before(piece: _Piece, group: Sequence[_Piece], settings: ChunkerSettin
     n_tokens = sum(member.n_tokens for member in group) + piece.n_tokens
     n_characters = piece.end - group[0].start
     return n_tokens > settings.target_tokens or n_characters > settings.max_characters
+
+
+def _turns(piece: _Piece, before: _Piece) -> bool:
+    """Whether a quotation begins or ends with a piece."""
+    return (piece.kind is BlockKind.QUOTE) is not (before.kind is BlockKind.QUOTE)
 
 
 def _trailing_headings(group: Sequence[_Piece]) -> list[_Piece]:
@@ -237,10 +257,13 @@ def _chunk(
     settings: ChunkerSettings,
 ) -> Chunk:
     start, end = _trimmed(document.text, group[0].start, group[-1].end)
-    heading_path = group[0].heading_path
+    heading_path = group[-1].heading_path
+    own = {piece.heading_path[-1] for piece in group if piece.kind is BlockKind.HEADING}
+    above = [label for label in heading_path if label not in own]
     pages = [piece.page for piece in group if piece.page is not None]
     body = _plain(document, start, end)
-    prefix = _prefix(document.title, heading_path, body, counter, settings.max_prefix_tokens)
+    prefix = _prefix(document.title, above, body, counter, settings.max_prefix_tokens)
+    header = _shortened(group[0].header, counter, settings.max_header_tokens)
     return Chunk(
         ordinal=0,
         start=start,
@@ -249,7 +272,7 @@ def _chunk(
         heading_path=heading_path,
         page_first=min(pages, default=None),
         page_last=max(pages, default=None),
-        embedding_text=fold(f"{prefix} {body}"),
+        embedding_text=fold(f"{prefix} {header} {body}"),
         n_tokens=0,
     )
 
@@ -265,6 +288,11 @@ def _prefix(
         drop = 1 if len(labels) > 1 else 0  # The title says most: the next outermost goes first.
         del labels[drop], sizes[drop]
     return ". ".join(labels)
+
+
+def _shortened(words: str, counter: TokenCounter, max_tokens: int) -> str:
+    starts = counter.starts(words)
+    return words[: starts[max_tokens]] if len(starts) > max_tokens else words
 
 
 def _plain(document: ParsedDocument, start: int, end: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from fsspec.utils import glob_translate
@@ -47,6 +47,10 @@ class Listed:
     """Why it is not even looked at: not a file, say. Empty for all others."""
     unreadable: str = ""
     """Why the source does not give it away; empty if it seems to."""
+    parts: "tuple[Listed, ...]" = ()
+    """The files that it is gathered from, where it is none itself."""
+    shared: "tuple[Listed, ...]" = ()
+    """With `parts`: the files that tell how to read them, which other documents need as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Each listed document is in exactly one of the first four; `removed` are listed no more.
+    """Each listed document, and each member of one that is not read, is in one of the first five.
 
     Documents below a folder that could not be listed are in none: they may still be there.
     """
@@ -90,13 +94,16 @@ class Plan:
     still_quarantined: tuple[Known, ...]
     """Known to be bad, and nothing changed that could help: not tried again."""
     skipped: tuple[Skip, ...]
+    still_skipped: tuple[Known, ...]
+    """Members that a rule excludes, as it did before."""
     removed: tuple[Known, ...]
+    """Listed no more, or inside of a container that is excluded now."""
     retired: tuple[Known, ...]
     """Searchable until now, but a rule excludes them: among `skipped` too."""
 
     @property
     def n_found(self) -> int:
-        n_known = len(self.unchanged) + len(self.still_quarantined)
+        n_known = len(self.unchanged) + len(self.still_quarantined) + len(self.still_skipped)
         return len(self.read) + n_known + len(self.skipped)
 
 
@@ -107,15 +114,19 @@ class Expectation:
     generation: str
     parser_key: Callable[[str], str]
     """Of a media type, for documents that were read."""
-    failure_key: Callable[[str], str]
-    """Of a media type, for documents that could not be read."""
+    failure_key: Callable[[str, Reason], str]
+    """Of a media type and what was wrong, for documents that could not be read."""
 
 
+MEMBER: Final = "!/"
+"""In a uri: what follows lies in the document before it, an archive or a mail."""
+EXCLUDED_INSIDE: Final = "excluded inside"
+"""In place of a parser key: its container's parser leaves it out, by an option of the parser's."""
 EVERYTHING: Final = ("**/*",)
 
 
 def make_plan(
-    listing: Iterable[Listed],
+    listing: Sequence[Listed],
     known: Mapping[str, Known],
     expected: Expectation,
     *,
@@ -134,55 +145,99 @@ def make_plan(
         verify: Read all bytes, even where the listing says that nothing changed.
     """
     read: list[Listed] = []
-    unchanged: list[Known] = []
-    quarantined: list[Known] = []
     skipped: list[Skip] = []
+    removed: list[Known] = []
     retired: list[Known] = []
+    held: list[Known] = []
     gone = dict(known)
-    unlisted: list[str] = []
+    inside = by_container(known.values())
+    rule_against = rules(include, exclude)
+    unlisted = tuple(one.uri for one in listing if one.unreadable and one.uri.endswith("/"))
     for listed in listing:
-        if listed.unreadable and listed.uri.endswith("/"):
-            unlisted.append(listed.uri)
         before = gone.pop(listed.uri, None)
-        rule = listed.skip_rule or _excluding_rule(listed.uri, tuple(include), tuple(exclude))
-        if rule:
+        members = inside.get(listed.uri, ())
+        for member in members:
+            gone.pop(member.uri)
+        if rule := listed.skip_rule or rule_against(listed.uri):
             skipped.append(Skip(listed, rule))
-            if before is not None and before.outcome is not Outcome.SKIPPED:
-                retired.append(before)
-        elif before is None or verify or not _holds(listed, before, expected):
-            read.append(listed)
-        elif before.outcome is Outcome.QUARANTINED:
-            quarantined.append(before)
+            retired += [before] if before and before.outcome is not Outcome.SKIPPED else []
+            removed += members
+        elif (
+            before is not None
+            and not verify
+            and _seems_to_hold(listed, before)
+            and holds(before, members, expected, rule_against)
+        ):
+            held += [before, *members]
         else:
-            unchanged.append(before)
+            read.append(listed)
+    removed += [one for uri, one in gone.items() if not uri.startswith(unlisted)]
+    bad = [one for one in held if one.outcome is Outcome.QUARANTINED]
+    excluded = [one for one in held if one.outcome is Outcome.SKIPPED]
+    good = [one for one in held if one.outcome not in (Outcome.QUARANTINED, Outcome.SKIPPED)]
     return Plan(
         tuple(read),
-        tuple(unchanged),
-        tuple(quarantined),
+        tuple(good),
+        tuple(bad),
         tuple(skipped),
-        tuple(one for uri, one in gone.items() if not uri.startswith(tuple(unlisted))),
+        tuple(excluded),
+        tuple(removed),
         tuple(retired),
     )
 
 
-def still_holds(before: Known, sha256: str, expected: Expectation) -> bool:
-    """Whether what the last run made of a document is what this one would make of its bytes."""
-    return sha256 == before.sha256 and _made_as(before, expected)
+def by_container(known: Iterable[Known]) -> dict[str, list[Known]]:
+    """Of every document that holds others, by its uri, all that it holds, at any depth."""
+    inside: dict[str, list[Known]] = {}
+    for one in known:
+        container, *path = one.uri.split(MEMBER)
+        for name in path:
+            inside.setdefault(container, []).append(one)
+            container += MEMBER + name
+    return inside
 
 
-def _holds(listed: Listed, before: Known, expected: Expectation) -> bool:
-    """As `still_holds`, judged by the listing, unread."""
-    if listed.unreadable or listed.stat_token != before.stat_token or not before.stat_trusted:
-        return False
-    return _made_as(before, expected)
+def holds(
+    before: Known,
+    members: Iterable[Known],
+    expected: Expectation,
+    rule_against: Callable[[str], str],
+) -> bool:
+    """Whether what was made of a document, and of what it holds, is what would be made of the same
+    bytes now.
+    """
+    return _made_as(before, expected) and all(
+        _member_holds(member, expected, excluded=bool(rule_against(member.uri)))
+        for member in members
+    )
+
+
+def rules(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], str]:
+    """A function from a uri to the rule that excludes it, empty if none does."""
+    return partial(_excluding_rule, include=tuple(include), exclude=tuple(exclude))
+
+
+def _seems_to_hold(listed: Listed, before: Known) -> bool:
+    """Judged by the listing, unread."""
+    return not listed.unreadable and listed.stat_token == before.stat_token and before.stat_trusted
+
+
+def _member_holds(member: Known, expected: Expectation, *, excluded: bool) -> bool:
+    if member.outcome is Outcome.SKIPPED:
+        return excluded or member.parser_key == EXCLUDED_INSIDE
+    return not excluded and _made_as(member, expected)
 
 
 def _made_as(before: Known, expected: Expectation) -> bool:
+    if before.outcome is Outcome.SKIPPED:
+        return False
     if before.outcome is Outcome.QUARANTINED:
-        tried_in_vain = before.code is not None and before.code not in WORLD_AT_FAULT
-        return tried_in_vain and before.parser_key == expected.failure_key(before.media_type)
-    same_parser = before.parser_key == expected.parser_key(before.media_type)
-    return same_parser and before.generation == expected.generation
+        if before.code is None or before.code in WORLD_AT_FAULT:
+            return False
+        return before.parser_key == expected.failure_key(before.media_type, before.code)
+    # A container may have no text of its own, and so no chunk that could be of another generation.
+    same_generation = before.generation in (None, expected.generation)
+    return same_generation and before.parser_key == expected.parser_key(before.media_type)
 
 
 def _excluding_rule(uri: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> str:

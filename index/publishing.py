@@ -69,7 +69,7 @@ class Prepared:
     outcome: Outcome
     """`INDEXED` or `PARTIAL`."""
     problems: tuple[dict[str, Any], ...]
-    """Pages that are left out: number, code and detail of each."""
+    """What is left out: page number if it is a page, code and detail of each."""
     chunks: tuple[IdentifiedChunk, ...]
 
     def as_of(self, now: datetime) -> "Prepared":
@@ -328,13 +328,16 @@ def _outcome(document: Prepared, now: datetime) -> DocumentOutcome:
         document.seen.uri,
         document.outcome,
         code=problem.get("code"),
-        detail=_problem_pages(document.problems) or None,
+        detail=_said(document.problems) or None,
         lag_seconds=max(0.0, (now - modified_at).total_seconds()) if modified_at else None,
     )
 
 
-def _problem_pages(problems: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"page {problem['number']}: {problem['code']}" for problem in problems)
+def _said(problems: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(
+        f"page {problem['number']}: {problem['code']}" if problem["number"] else problem["detail"]
+        for problem in problems
+    )
 
 
 def _chunks(documents: Iterable[Prepared]) -> Iterable[IdentifiedChunk]:

@@ -22,6 +22,8 @@ class ParseOptions:
     """Read hidden sheets, rows, columns and slides too."""
     include_bots: bool = False
     """Read what bots wrote into a conversation too."""
+    include_private: bool = False
+    """Read private channels and direct messages too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class ParseTask:
     options: ParseOptions
     passwords: tuple[str, ...] = field(default=(), repr=False)
     """To be tried on an encrypted file, besides the empty one."""
+    name: str = ""
+    """Its uri, for what is named after it."""
 
 
 class Parse(Protocol):

@@ -69,6 +69,8 @@ class Member:
     """Why it could not be taken out; `data` is empty then."""
     detail: str = ""
     """With `code`: what was found, in one line and without any text of the document."""
+    skip_rule: str = ""
+    """The setting that excludes it; `data` is empty then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class ParsedDocument:
     """ISO 639-1, or `und` where it cannot be told."""
     properties: dict[str, str] = field(default_factory=dict)
     """Front matter or document properties, as text: `author`, `effective_date`, …"""
+    losses: tuple[str, ...] = ()
+    """What besides whole pages could not be read: one line each, without text of the document."""
     members: tuple[Member, ...] = field(default=(), repr=False)
     """Documents inside this one. They become documents of their own and are not stored with it."""
 
@@ -160,7 +164,8 @@ class TextBuilder:
             page: Where it stands, 1-based.
             header: Of a table, its header row.
         """
-        words = clean_text(text).strip()
+        words = clean_text(text)
+        words = words.strip("\n").rstrip() if kind is BlockKind.CODE else words.strip()
         if not words:
             return
         if self._length:

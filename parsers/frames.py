@@ -3,12 +3,13 @@
 A worker says `STARTED` when it is ready. A request is two frames, a `Request` as JSON and the bytes
 of the document. The worker answers with `ROUTED` and the media type when it knows that, `LOADED`
 and the parser's name when that is imported, and then a reply: `PARSED` and the document as JSON, or
-`FAILED` and a `Failure` as JSON. JSON, not pickle: a worker that a document has taken over must not
-be able to run code in the process that trusts it.
+`FAILED` and a `Failure` as JSON. Before `PARSED` come the members of the document, two frames each:
+`MEMBER` and a `MemberHead` as JSON, and its bytes. JSON, not pickle: a worker that a document has
+taken over must not be able to run code in the process that trusts it.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from parsers.reasons import Reason
 STARTED: Final = b"S"
 ROUTED: Final = b"R"
 LOADED: Final = b"L"
+MEMBER: Final = b"M"
 PARSED: Final = b"P"
 FAILED: Final = b"F"
 
@@ -33,6 +35,17 @@ class Request:
     options: ParseOptions
     cpu_s: float
     memory_mib: int
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberHead:
+    """A member without its bytes."""
+
+    name: str
+    code: Reason | None
+    detail: str
+    skip_rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class Failure:
 
 
 REQUEST: Final = TypeAdapter(Request)
+MEMBER_HEAD: Final = TypeAdapter(MemberHead)
 FAILURE: Final = TypeAdapter(Failure)
 
 

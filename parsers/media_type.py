@@ -41,6 +41,7 @@ JSON: Final = "application/json"
 JSON_LINES: Final = "application/x-ndjson"
 SLACK: Final = "application/vnd.headwater.slack-conversation+json"
 """One conversation of a Slack export, gathered from its files."""
+SLACK_START: Final = b'{"headwater_slack_conversation":'
 XML: Final = "application/xml"
 SVG: Final = "image/svg+xml"
 SRT: Final = "application/x-subrip"
@@ -68,6 +69,8 @@ _BY_SUFFIX: Final = {
     ".doc": DOC,
     ".docm": DOCX,
     ".docx": DOCX,
+    ".dot": DOC,
+    ".dotm": DOCX,
     ".dotx": DOCX,
     ".eml": EML,
     ".epub": EPUB,
@@ -94,7 +97,10 @@ _BY_SUFFIX: Final = {
     ".pdf": PDF,
     ".png": "image/png",
     ".pot": PPT,
+    ".potm": PPTX,
+    ".potx": PPTX,
     ".pps": PPT,
+    ".ppsm": PPTX,
     ".ppsx": PPTX,
     ".ppt": PPT,
     ".pptm": PPTX,
@@ -142,7 +148,7 @@ _OLE_STREAMS: Final = (
 )
 _MAX_PDF_PREAMBLE: Final = 1024
 """Readers look for `%PDF-` this far into a file (ISO 32000-1, annex H.3.4.1)."""
-_TEXT_TYPES: Final = ("text/", "message/", "application/mbox", "application/xml")
+_TEXT_TYPES: Final = ("text/", "message/", MBOX, XML, SVG)
 _HTML_START: Final = re.compile(
     r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S
 )
@@ -153,6 +159,7 @@ _MAIL_START: Final = re.compile(
     r"(?:[ \t].*\n)*)+(?:[\w-]+:.*\n(?:[ \t].*\n)*)*\n",
     re.I,
 )
+_MBOX_START: Final = re.compile(r"From \S+ .*\d:\d\d")
 
 
 def route(data: bytes, name: str, readable: frozenset[str]) -> str:
@@ -165,15 +172,19 @@ def route(data: bytes, name: str, readable: frozenset[str]) -> str:
 
     Raises:
         TypeMismatch: The name promises a readable type, the content is something else that is
-            not readable, or mere text under the name of a binary type.
+            not readable, a picture, or mere text under the name of a binary type.
         UnsupportedType: Neither the content nor the name is of a readable type.
     """
     promised = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower(), UNKNOWN)
     found = detect(data, promised)
     if found == UNKNOWN:
         found = promised  # Damaged beyond recognition: its parser will say so.
-    is_mere_text = _is_textual(found) and not _is_textual(promised)
-    if promised in readable and found != promised and (found not in readable or is_mere_text):
+    # Programs on the web call their HTML tables `.xls`, and office programs open them.
+    is_office_page = found == HTML and promised in (DOC, XLS)
+    is_mere_text = _is_textual(found) and not _is_textual(promised) and not is_office_page
+    is_mere_picture = found in PICTURES and promised not in PICTURES
+    is_other = found not in readable or is_mere_text or is_mere_picture
+    if promised in readable and found != promised and is_other:
         raise TypeMismatch(f"named as {promised}, but its content is {found}")
     if found not in readable:
         raise UnsupportedType(f"no parser for {found}")
@@ -188,9 +199,12 @@ def detect(data: bytes, promised: str = UNKNOWN) -> str:
         promised: What its name says, used where content alone cannot tell: between kinds of text,
             and for a container that is too damaged to be looked into.
     """
-    if b"%PDF-" in data[:_MAX_PDF_PREAMBLE] or (promised == PDF and b"endobj" in data):
+    if data.startswith(SLACK_START):
+        return SLACK
+    has_mark = b"%PDF-" in data[:_MAX_PDF_PREAMBLE]
+    if data.lstrip().startswith(b"%PDF-") or (promised == PDF and (has_mark or b"endobj" in data)):
         return PDF
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_type(data, promised)
     if data.startswith(olefile.MAGIC):
         return _ole_type(data, promised)
@@ -200,7 +214,7 @@ def detect(data: bytes, promised: str = UNKNOWN) -> str:
         return str(kind)
     if is_text(data):
         return _text_type(data, promised)
-    return UNKNOWN
+    return PDF if has_mark else UNKNOWN
 
 
 def _zip_type(data: bytes, promised: str) -> str:
@@ -221,11 +235,11 @@ def _zip_type(data: bytes, promised: str) -> str:
 def _ole_type(data: bytes, promised: str) -> str:
     try:
         with olefile.OleFileIO(data) as container:
-            streams = {entry[0] for entry in container.listdir()}
+            streams = {entry[0].lower() for entry in container.listdir()}
     except (OSError, ValueError, IndexError, TypeError, AttributeError):
         return promised if promised != UNKNOWN else "application/x-ole-storage"
     for stream, media_type in _OLE_STREAMS:
-        if stream in streams:
+        if stream.lower() in streams:
             return media_type
     return "application/x-ole-storage"
 
@@ -244,7 +258,9 @@ def _text_type(data: bytes, promised: str) -> str:
         return JSON
     if _MAIL_START.match(head):
         return EML
-    return PLAIN
+    if _MBOX_START.match(head):
+        return MBOX
+    return VTT if head.startswith("WEBVTT") else PLAIN
 
 
 def _is_textual(media_type: str) -> bool:

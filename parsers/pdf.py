@@ -1,159 +1,181 @@
-"""PDF by pypdf, page by page: a page that fails is a problem of that page, not of the document."""
+"""PDF by PDFium; pages and files that it cannot read by pypdf.
 
-import io
-import logging
-import re
-import zlib
-from typing import Any, Final
+A page that fails is a problem of that page, not of the document. Not read: text in pictures and
+drawings, what only a script would show (XFA forms), and headers, footers and page numbers after
+their first time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import Final
 
 import pypdf
 import pypdfium2
-from pypdf.errors import PyPdfError
 
 from parsers.contract import ParseTask
-from parsers.document import Block, BlockKind, Page, ParsedDocument, clean_text
-from parsers.errors import Corrupt, Encrypted, TooManyPages
-from parsers.plain_text import paragraphs
+from parsers.document import BlockKind, Member, Page, ParsedDocument, TextBuilder
+from parsers.errors import Corrupt, TooManyPages
+from parsers.pdf_first_engine import open_document, outline, property_of, read_page
+from parsers.pdf_headings import Headings, headings_of
+from parsers.pdf_layout import Group, HeadingMark, arrange
+from parsers.pdf_lines import Line
+from parsers.pdf_notes import attached_to_document
+from parsers.pdf_page import RawPage
+from parsers.pdf_properties import named_apart, properties_of, title_of
+from parsers.pdf_running import running_lines
+from parsers.pdf_second_engine import SecondEngine
+from parsers.pdf_tables import header_of, table_text
+from parsers.pdf_text import Vocabulary, join_lines, vocabulary
+from parsers.readability import judge_text
 
 NAME: Final = "pdf"
-VERSION: Final = f"1+pypdf-{pypdf.__version__}"
+VERSION: Final = f"2+pdfium-{pypdfium2.PDFIUM_INFO.build}+pypdf-{pypdf.__version__}"
 
-_MALFORMED: Final = (
-    PyPdfError,
-    KeyError,
-    ValueError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    AssertionError,
-    NotImplementedError,
-    RecursionError,
-    OverflowError,
-    zlib.error,
-)
-"""How pypdf fails on files that break the specification, besides its own errors."""
-_MAX_CAPTION_CHARACTERS: Final = 50
-"""A page with less text than this is asked whether it holds a picture."""
-_INLINE_PICTURE: Final = re.compile(rb"(?:^|\s)BI\s.*?\sID\s", re.S)
-_PRODUCER_TITLE: Final = re.compile(r"^(?:microsoft \w+ - |untitled|.*\.\w{2,4}$)", re.I)
-"""Titles that a program wrote for want of one: `Microsoft Word - memo.doc`."""
-_PROPERTIES: Final = {"/Author": "author", "/Subject": "subject", "/Keywords": "keywords"}
+_MAX_SECOND_TRIES: Final = 50
+"""Pages of a document that pypdf is asked for after PDFium read nothing, or noise."""
 
-logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the engines found in a file."""
+
+    pages: list[RawPage]
+    headings: Headings
+    title: str
+    properties: dict[str, str]
+    files: tuple[Member, ...]
 
 
 def parse(task: ParseTask) -> ParsedDocument:
-    reader = _open(task.data)
-    n_pages = _count_pages(reader)
-    if n_pages > task.options.max_pages:
-        raise TooManyPages(f"{n_pages} pages, {task.options.max_pages} are allowed")
-    text, pages, blocks = _read_pages(reader, n_pages)
-    properties = _properties(reader)
+    document = open_document(task.data, task.passwords)
+    second = SecondEngine(task.data, task.passwords)
+    if document is None:
+        reading = _read_second(second, task)
+    else:
+        try:
+            reading = _read(document, second, task)
+        finally:
+            document.close()
+    if all(page.problem for page in reading.pages):
+        raise Corrupt(f"no page can be read; the first: {reading.pages[0].problem}")
+    builder, pages = _written(reading)
+    headings = (b.label for b in builder.blocks if b.kind is BlockKind.HEADING and b.page == 1)
     return ParsedDocument(
-        text=text,
-        blocks=tuple(blocks),
+        text=builder.text,
+        blocks=tuple(builder.blocks),
         media_type=task.media_type,
         parser=NAME,
         parser_version=VERSION,
         pages=tuple(pages),
-        title=_usable_title(properties.pop("title", "")),
-        properties=properties,
+        title=reading.title or title_of(next(headings, "")),
+        properties=reading.properties,
+        members=reading.files,
     )
 
 
-def _open(data: bytes) -> pypdf.PdfReader:
-    try:
-        reader = pypdf.PdfReader(io.BytesIO(data))
-        sealed = reader.is_encrypted and not _opens_without_password(reader, data)
-    except _MALFORMED as error:
-        raise Corrupt(_said(error)) from error
-    if sealed:
-        raise Encrypted("a PDF with a user password")
-    return reader
-
-
-def _opens_without_password(reader: pypdf.PdfReader, data: bytes) -> bool:
-    """Whether the user password is empty.
-
-    pypdf also opens files by an empty owner password. Up to revision 4 that implies an empty user
-    password; from 5 on it doesn't, and PDFium, which knows the user password only, decides.
-    """
-    opened = reader.decrypt("")
-    if opened is not pypdf.PasswordType.OWNER_PASSWORD:
-        return opened is pypdf.PasswordType.USER_PASSWORD
-    try:
-        pypdfium2.PdfDocument(data).close()
-    except pypdfium2.PdfiumError:
-        return False
-    return True
-
-
-def _count_pages(reader: pypdf.PdfReader) -> int:
-    try:
-        n_pages = len(reader.pages)
-    except _MALFORMED as error:
-        raise Corrupt(_said(error)) from error
+def _read(document: pypdfium2.PdfDocument, second: SecondEngine, task: ParseTask) -> _Reading:
+    n_pages = len(document)
     if n_pages == 0:
-        raise Corrupt("pypdf: no pages")
-    return n_pages
-
-
-def _read_pages(reader: pypdf.PdfReader, n_pages: int) -> tuple[str, list[Page], list[Block]]:
-    parts: list[str] = []
-    pages: list[Page] = []
-    blocks: list[Block] = []
-    position = 0
-    for index in range(n_pages):
-        words, has_picture, problem = _read_page(reader, index)
-        if words and position:
-            parts.append("\n\n")
-            position += 2
-        parts.append(words)
-        start, position = position, position + len(words)
-        pages.append(Page(index + 1, start, position, has_picture, problem))
-        blocks.extend(
-            Block(BlockKind.PARAGRAPH, start + first, start + last, 0, index + 1)
-            for first, last in paragraphs(words)
-        )
-    if all(page.problem for page in pages):
-        raise Corrupt(f"no page can be read; the first: {pages[0].problem}")
-    return "".join(parts), pages, blocks
-
-
-def _read_page(reader: pypdf.PdfReader, index: int) -> tuple[str, bool, str]:
-    """The words on a page, whether it has hardly any and a picture, and what failed."""
-    try:
-        page = reader.pages[index]
-        words = clean_text(page.extract_text()).strip()
-        return words, len(words) <= _MAX_CAPTION_CHARACTERS and _has_picture(page), ""
-    except _MALFORMED as error:
-        return "", False, _said(error)
-
-
-def _has_picture(page: pypdf.PageObject) -> bool:
-    resources = page.get("/Resources")
-    objects = resources and resources.get_object().get("/XObject")
-    kinds = {item.get_object().get("/Subtype") for item in (objects or {}).values()}
-    contents = page.get_contents()
-    return "/Image" in kinds or (
-        contents is not None and _INLINE_PICTURE.search(contents.get_data()) is not None
+        return _read_second(second, task)
+    _check_page_count(n_pages, task)
+    pages = _pages(document, second, n_pages)
+    lines = [page.lines for page in pages]
+    on_pages = (file for page in pages for file in page.attachments)
+    return _Reading(
+        pages,
+        headings_of(lines, outline(document)),
+        title_of(property_of(document, "Title")),
+        properties_of(partial(property_of, document)),
+        named_apart(chain(attached_to_document(document), on_pages), task.options),
     )
 
 
-def _properties(reader: pypdf.PdfReader) -> dict[str, str]:
-    try:
-        stated: Any = reader.metadata or {}
-        found = {"title": stated.get("/Title")}
-        found |= {name: stated.get(key) for key, name in _PROPERTIES.items()}
-        return {name: clean_text(str(value)).strip() for name, value in found.items() if value}
-    except _MALFORMED:
-        return {}
+def _pages(document: pypdfium2.PdfDocument, second: SecondEngine, n_pages: int) -> list[RawPage]:
+    pages: list[RawPage] = []
+    n_tries = 0
+    for index in range(n_pages):
+        page = read_page(document, index)
+        if n_tries < _MAX_SECOND_TRIES and _needs_another_try(page):
+            n_tries += 1
+            page = _better(page, second.page(index))
+        pages.append(page)
+    return pages
 
 
-def _usable_title(title: str) -> str:
-    return "" if _PRODUCER_TITLE.match(title) else " ".join(title.split())
+def _needs_another_try(page: RawPage) -> bool:
+    return bool(page.problem) or (judge_text(page.text) is not None and not page.has_picture)
 
 
-def _said(error: BaseException) -> str:
-    """What pypdf said, without what it may have quoted from the document."""
-    return f"pypdf: {type(error).__name__}"
+def _better(first: RawPage, other: RawPage) -> RawPage:
+    if other.problem or judge_text(other.text) is not None:
+        return first
+    return replace(
+        first, engine=other.engine, lines=other.lines, problem="", has_picture=other.has_picture
+    )
+
+
+def _read_second(second: SecondEngine, task: ParseTask) -> _Reading:
+    n_pages = second.n_pages()
+    _check_page_count(n_pages, task)
+    pages = [second.page(index) for index in range(n_pages)]
+    return _Reading(
+        pages,
+        {},
+        title_of(second.property("Title")),
+        properties_of(second.property),
+        named_apart(second.attachments(), task.options),
+    )
+
+
+def _check_page_count(n_pages: int, task: ParseTask) -> None:
+    if n_pages > task.options.max_pages:
+        raise TooManyPages(f"{n_pages} pages, {task.options.max_pages} are allowed")
+
+
+def _written(reading: _Reading) -> tuple[TextBuilder, list[Page]]:
+    builder = TextBuilder()
+    known = vocabulary(line.text for page in reading.pages for line in page.lines)
+    kept = _without_running_lines(reading)
+    pages: list[Page] = []
+    for number, (page, (lines, marks)) in enumerate(zip(reading.pages, kept, strict=True), 1):
+        n_blocks = len(builder.blocks)
+        for group in arrange(lines, marks):
+            _write(builder, group, number, known)
+        for note in page.notes:
+            builder.add(BlockKind.PARAGRAPH, note, page=number)
+        start = builder.blocks[n_blocks].start if n_blocks < len(builder.blocks) else None
+        end = builder.position
+        label = page.label if page.label != str(number) else ""
+        begin = end if start is None else start
+        pages.append(Page(number, begin, end, page.has_picture, page.problem, label, page.engine))
+    return builder, pages
+
+
+def _without_running_lines(
+    reading: _Reading,
+) -> Iterator[tuple[list[Line], Mapping[int, HeadingMark]]]:
+    """For each page its lines, and which of them are headings by their index among these."""
+    all_lines: Sequence[Sequence[Line]] = [page.lines for page in reading.pages]
+    labels = [page.label or str(number) for number, page in enumerate(reading.pages, 1)]
+    left_out = running_lines(all_lines, labels)
+    for page, lines in enumerate(all_lines):
+        kept = [index for index in range(len(lines)) if (page, index) not in left_out]
+        places = {index: place for place, index in enumerate(kept)}
+        marks = {
+            place: reading.headings[page, index]
+            for index, place in places.items()
+            if (page, index) in reading.headings
+        }
+        yield [lines[index] for index in kept], marks
+
+
+def _write(builder: TextBuilder, group: Group, page: int, known: Vocabulary) -> None:
+    if group.kind is BlockKind.TABLE:
+        lines = group.lines
+        builder.add(group.kind, table_text(lines), page=page, header=header_of(lines))
+        return
+    rows = (join_lines([line.text for line in row], known) for row in group.rows)
+    text = " ".join(rows) if group.kind is BlockKind.HEADING else "\n".join(rows)
+    builder.add(group.kind, text, level=group.level, page=page)

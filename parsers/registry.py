@@ -10,9 +10,41 @@ from typing import Final, Protocol, cast
 
 from parsers.contract import Limits, Parse, ParseOptions
 from parsers.media_type import (
-    BZIP2, CSV, DOC, DOCX, EML, EPUB, GZIP, HTML, JSON, JSON_LINES, MARKDOWN, MBOX, MSG, ODP, ODS,
-    ODT, PDF, PICTURES, PLAIN, PPT, PPTX, RTF, SEALED_OOXML, SLACK, SRT, SVG, TAR, TSV, VTT, XLS,
-    XLSB, XLSX, XML, XZ, ZIP,
+    BZIP2,
+    CSV,
+    DOC,
+    DOCX,
+    EML,
+    EPUB,
+    GZIP,
+    HTML,
+    JSON,
+    JSON_LINES,
+    MARKDOWN,
+    MBOX,
+    MSG,
+    ODP,
+    ODS,
+    ODT,
+    PDF,
+    PICTURES,
+    PLAIN,
+    PPT,
+    PPTX,
+    RTF,
+    SEALED_OOXML,
+    SLACK,
+    SRT,
+    SVG,
+    TAR,
+    TSV,
+    VTT,
+    XLS,
+    XLSB,
+    XLSX,
+    XML,
+    XZ,
+    ZIP,
 )  # fmt: skip
 
 
@@ -91,10 +123,19 @@ def parser_key(media_type: str, options: ParseOptions) -> str:
     return _digest(module.NAME, module.VERSION, json.dumps(asdict(options), sort_keys=True))
 
 
-def failure_key(media_type: str, options: ParseOptions, limits: Limits) -> str:
-    """As `parser_key`, for documents that failed: for them the limits count as well."""
+def failure_key(
+    media_type: str, options: ParseOptions, limits: Limits, *, passwords: str = ""
+) -> str:
+    """As `parser_key`, for documents that failed: for them the limits count as well.
+
+    Args:
+        media_type: Empty if it failed before that was known.
+        options: What its parser was told.
+        limits: What it might have cost.
+        passwords: A digest of those that were tried, if it failed for want of one.
+    """
     costs = json.dumps(asdict(limits), sort_keys=True)
-    return _digest(parser_key(media_type, options), costs)
+    return _digest(parser_key(media_type, options), costs, passwords)
 
 
 def _digest(*parts: str) -> str:

@@ -12,10 +12,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
@@ -23,11 +23,13 @@ from typing import BinaryIO, Final, Self, cast
 import psutil
 
 from parsers.contract import Limits, ParseOptions
-from parsers.document import ParsedDocument, from_json
+from parsers.document import Member, ParsedDocument, from_json
 from parsers.frames import (
     FAILED,
     FAILURE,
     LOADED,
+    MEMBER,
+    MEMBER_HEAD,
     PARSED,
     REQUEST,
     ROUTED,
@@ -51,16 +53,25 @@ class SandboxBroken(RuntimeError):
 class Sandbox:
     """A pool of workers. Safe to use from several threads; close it, or use it as a context."""
 
-    def __init__(self, limits: Limits, options: ParseOptions, *, n_workers: int) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        options: ParseOptions,
+        *,
+        n_workers: int,
+        passwords: Callable[[str], tuple[str, ...]] = lambda name: (),
+    ) -> None:
         """Workers are started when they are first needed.
 
         Args:
             limits: For each document.
             options: For every parser.
             n_workers: How many documents are parsed at the same time, at most.
+            passwords: Of a document's name, what to try if it is encrypted.
         """
         self.limits = limits
         self.options = options
+        self._passwords = passwords
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._lock = threading.Lock()
@@ -103,7 +114,10 @@ class Sandbox:
             SandboxBroken: See `parse_all`.
         """
         limits = self.limits
-        header = REQUEST.dump_json(Request(name, self.options, limits.cpu_s, limits.memory_mib))
+        request = Request(
+            name, self.options, limits.cpu_s, limits.memory_mib, self._passwords(name)
+        )
+        header = REQUEST.dump_json(request)
         result = self._attempt(header, data)
         if result is None:
             # It was dead before it looked at the document: killed by someone while it was idle.
@@ -134,14 +148,24 @@ class Sandbox:
         """The result; None if the worker ended before it looked at the document."""
         worker = self._take()
         heard: dict[bytes, str] = {}
+        members: list[Member] = []
         try:
             write_frame(worker.requests, header)
             write_frame(worker.requests, data)
             while True:
                 reply = read_frame(worker.replies)
                 kind, body = reply[:1], reply[1:]
-                if kind in (PARSED, FAILED):
-                    return from_json(body) if kind == PARSED else FAILURE.validate_json(body)
+                if kind == FAILED:
+                    return FAILURE.validate_json(body)
+                if kind == PARSED:
+                    return replace(from_json(body), members=tuple(members))
+                if kind == MEMBER:
+                    head = MEMBER_HEAD.validate_json(body)
+                    content = read_frame(worker.replies)
+                    members.append(
+                        Member(head.name, content, head.code, head.detail, head.skip_rule)
+                    )
+                    continue
                 heard[kind] = body.decode()
                 seconds = _IMPORT_TIMEOUT_S if kind == ROUTED else self.limits.timeout_s
                 self._extend(worker, seconds)

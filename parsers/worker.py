@@ -27,11 +27,14 @@ from parsers.frames import (
     FAILED,
     FAILURE,
     LOADED,
+    MEMBER,
+    MEMBER_HEAD,
     PARSED,
     REQUEST,
     ROUTED,
     STARTED,
     Failure,
+    MemberHead,
     Request,
     read_frame,
     write_frame,
@@ -126,7 +129,12 @@ def _answer(request: Request, data: bytes, replies: BinaryIO) -> None:
         write_frame(replies, LOADED, parser.encode())
         _limit_cpu(request.cpu_s)
         _limit_memory(request.memory_mib)
-        document = module.parse(ParseTask(data, media_type, request.options))
+        task = ParseTask(data, media_type, request.options, request.passwords, request.name)
+        document = module.parse(task)
+        for member in document.members:
+            head = MemberHead(member.name, member.code, member.detail, member.skip_rule)
+            write_frame(replies, MEMBER, MEMBER_HEAD.dump_json(head))
+            write_frame(replies, member.data)
         write_frame(replies, PARSED, to_json(_with_language(document)))
     except ParseError as error:
         _fail(replies, Failure(error.code, error.detail, media_type, parser, _frames(error)))

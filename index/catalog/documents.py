@@ -172,6 +172,11 @@ def mark_skipped(connection: Connection, document_ids: Sequence[str]) -> None:
     _update_documents(connection, document_ids, outcome=Outcome.SKIPPED)
 
 
+def forget_result(connection: Connection, document_ids: Sequence[str]) -> None:
+    """Have documents looked at again by the next run, whatever it finds."""
+    _update_documents(connection, document_ids, parser_key="")
+
+
 def _update_documents(
     connection: Connection, document_ids: Sequence[str], **values: object
 ) -> None:

@@ -156,7 +156,7 @@ def test_explain_tells_of_a_document_in_quarantine_and_of_pages_left_out(filled)
     (bad,) = lines(call("explain", "bad.pdf", "--state", filled, "--json"))
     assert bad["quarantine"]["code"] == "corrupt"
     (mixed,) = lines(call("explain", "mixed.pdf", "--state", filled, "--json"))
-    assert mixed["searchable_version"]["pages_left_out"][0]["number"] == 2
+    assert mixed["searchable_version"]["left_out"][0]["number"] == 2
 
 
 def test_doctor_finds_what_is_there(filled):

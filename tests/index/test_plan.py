@@ -6,10 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.identity import document_id
-from index.plan import Expectation, Known, Listed, Outcome, Plan, make_plan, still_holds
+from index.plan import (
+    EVERYTHING,
+    Expectation,
+    Known,
+    Listed,
+    Outcome,
+    Plan,
+    by_container,
+    holds,
+    make_plan,
+    rules,
+)  # fmt: skip
 from parsers.reasons import Reason
 
-EXPECTED = Expectation("g1", lambda media_type: f"p:{media_type}", lambda m: f"f:{m}")
+EXPECTED = Expectation("g1", lambda media_type: f"p:{media_type}", lambda m, code: f"f:{m}")
 
 
 def listed(uri: str, token: str = "t1", **changes: str) -> Listed:
@@ -115,9 +126,56 @@ def test_a_document_that_a_new_rule_excludes_is_retired_once():
 
 
 def test_bytes_that_are_what_they_were_need_no_work():
-    assert still_holds(known("a"), "hash", EXPECTED)
-    assert not still_holds(known("a"), "other", EXPECTED)
-    assert not still_holds(known("a", generation=None), "hash", EXPECTED)
+    assert holds(known("a"), (), EXPECTED, rules(EVERYTHING, ()))
+    assert not holds(known("a", parser_key="p:old"), (), EXPECTED, rules(EVERYTHING, ()))
+    assert not holds(known("a", generation="g0"), (), EXPECTED, rules(EVERYTHING, ()))
+
+
+def test_a_container_without_text_of_its_own_is_of_no_generation():
+    assert plan([listed("a")], [known("a", generation=None)]).unchanged
+
+
+INSIDE = [known("a.zip"), known("a.zip!/x"), known("a.zip!/b.zip"), known("a.zip!/b.zip!/y")]
+
+
+def test_members_of_a_container_that_did_not_change_are_found_and_not_read():
+    made = plan([listed("a.zip")], INSIDE)
+    assert made.unchanged == tuple(INSIDE)
+    assert (made.n_found, made.read, made.removed) == (4, (), ())
+
+
+def test_a_container_is_read_when_one_of_its_members_has_to_be():
+    old = known("a.zip!/b.zip!/y", parser_key="p:old")
+    made = plan([listed("a.zip")], [*INSIDE[:3], old])
+    assert made.read == (listed("a.zip"),)
+    assert made.removed == made.unchanged == ()
+
+
+def test_members_go_with_their_container():
+    assert set(plan([listed("z")], INSIDE).removed) == set(INSIDE)
+    made = plan([listed("a.zip")], INSIDE, exclude=["*.zip"])
+    assert made.retired == (INSIDE[0],)
+    assert made.removed == tuple(INSIDE[1:])
+
+
+def test_a_rule_on_members_that_changed_reads_their_container():
+    assert plan([listed("a.zip")], INSIDE, exclude=["**/x"]).read
+    skipped = known("a.zip!/x", outcome=Outcome.SKIPPED)
+    family = [INSIDE[0], skipped, *INSIDE[2:]]
+    assert plan([listed("a.zip")], family).read
+    held = plan([listed("a.zip")], family, exclude=["**/x"])
+    assert (held.still_skipped, held.n_found, held.read) == ((skipped,), 4, ())
+
+
+def test_a_file_beside_a_container_is_no_member_of_it():
+    made = plan(
+        [listed("a.zip"), listed("a.zip.txt")], [*INSIDE, known("a.zip.txt", stat_token="0")]
+    )
+    assert made.read == (listed("a.zip.txt"),)
+
+
+def test_everything_known_is_inside_of_what_its_uri_says():
+    assert by_container(INSIDE) == {"a.zip": INSIDE[1:], "a.zip!/b.zip": INSIDE[3:]}
 
 
 URIS = st.sampled_from(["a", "b", "c/d", "c/e", "f.tmp"])

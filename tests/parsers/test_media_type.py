@@ -1,11 +1,13 @@
 """What a file is."""
 
 import gzip
+import io
+import zipfile
 
 import pytest
 
-from parsers.errors import Encrypted, TypeMismatch, UnsupportedType
-from parsers.media_type import DOCX, HTML, MARKDOWN, PDF, PLAIN, detect, route
+from parsers.errors import TypeMismatch, UnsupportedType
+from parsers.media_type import DOCX, HTML, MARKDOWN, PDF, PLAIN, SEALED_OOXML, detect, route
 from parsers.registry import READABLE
 from tests.documents import pdf, word, zipped
 
@@ -26,6 +28,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
         (b"Words.", "README", PLAIN),
         (b"<!DOCTYPE html><p>x", "page", HTML),
         (b"<p>x", "page.html", HTML),
+        (b"<html><table><tr><td>1</td></tr></table></html>", "export.xls", HTML),
         ("Grüße".encode("utf-16"), "a.txt", PLAIN),
         ("Grüße aus Linz".encode("utf-16-le"), "a.txt", PLAIN),
         (b"\x00" * 3 + b"%PDF-", "broken.pdf", PDF),
@@ -52,12 +55,8 @@ def test_a_name_that_promises_what_the_content_is_not_is_a_mismatch(data, name):
 @pytest.mark.parametrize(
     ("data", "name", "named"),
     [
-        (PNG, "a.png", "image/png"),
-        (gzip.compress(b"x"), "a.gz", "application/gzip"),
-        (b"a,b\n1,2\n", "a.csv", "text/csv"),
-        (b'{"a": 1}', "a.json", "application/json"),
-        (b"From: a@b\nTo: c@d\nDate: today\n\nHello", "mail", "message/rfc822"),
-        (zipped(a=b"x"), "a.zip", "application/zip"),
+        (b"SQLite format 3\0" + bytes(100), "a.db", "application/x-sqlite3"),
+        (b"\x7fELF\x02\x01\x01" + bytes(100), "program", "application/x-executable"),
         (bytes(range(256)) * 4, "blob.bin", "application/octet-stream"),
     ],
 )
@@ -70,6 +69,35 @@ def test_bytes_that_are_nothing_are_left_to_the_parser_that_their_name_promises(
     assert route(bytes(range(1, 256)) * 4, "noise.pdf", READABLE) == PDF
 
 
-def test_an_office_file_sealed_with_a_password_is_encrypted(samples):
-    with pytest.raises(Encrypted):
-        detect((samples.parent / "tests/fixtures/encrypted_agile.docx").read_bytes())
+def test_an_office_file_sealed_with_a_password_is_known_as_one(samples):
+    data = (samples.parent / "tests/fixtures/encrypted_agile.docx").read_bytes()
+    assert detect(data) == SEALED_OOXML
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "found"),
+    [
+        (PNG, "a.png", "image/png"),
+        (gzip.compress(b"x"), "a.gz", "application/gzip"),
+        (b"a,b\n1,2\n", "a.csv", "text/csv"),
+        (b'{"a": 1}', "a.json", "application/json"),
+        (b"From: a@b\nTo: c@d\nDate: today\n\nHello", "mail", "message/rfc822"),
+        (zipped(a=b"x"), "a.zip", "application/zip"),
+        (b"{\\rtf1 x}", "a.doc", "application/rtf"),
+        (b"1\n00:00:01,000 --> 00:00:02,000\nHi.\n", "a.srt", "application/x-subrip"),
+    ],
+)
+def test_content_tells_the_type(data, name, found):
+    assert route(data, name, READABLE) == found
+
+
+def test_a_pdf_inside_of_something_else_does_not_make_it_one():
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w") as archive:
+        archive.writestr("a.pdf", pdf("Words."))
+    assert route(stored.getvalue(), "box", READABLE) == "application/zip"
+    assert route(b"A file that begins with %PDF-1.4 is a PDF.\n", "notes.txt", READABLE) == PLAIN
+
+
+def test_a_pdf_is_known_below_what_was_put_before_it():
+    assert route(b"\x00junk\x01\n" + pdf("Words."), "a.pdf", READABLE) == PDF
