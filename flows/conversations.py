@@ -8,7 +8,7 @@ from typing import Final
 
 from flows.sources import DocumentTooLarge, DocumentUnreadable, Fetched, SourceUnreadable, fetch
 from index.plan import Listed
-from parsers.slack_export import (
+from parsers.slack.export import (
     ConversationKind,
     Export,
     ExportedConversation,

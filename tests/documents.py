@@ -72,3 +72,20 @@ def zipped(**members: bytes) -> bytes:
         for name, data in members.items():
             archive.writestr(name, data)
     return out.getvalue()
+
+
+def slow_pdf(n_pages: int = 200) -> bytes:
+    """A few bytes that draw a million letters on each of many pages."""
+    resources = b"/Resources << /Font << /F 4 0 R >> /XObject << /X %d 0 R >> >>"
+    form = b"<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] "
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b"3 0 R " * n_pages, n_pages),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R %s >>"
+        % (resources % 6),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        _stream(b"<<", b"/X Do"),
+    ]
+    objects += [_stream(form + resources % number, b"/X Do " * 10) for number in range(7, 12)]
+    objects.append(_stream(form + resources % 11, b"BT /F 12 Tf 72 700 Td (x) Tj ET"))
+    return _assembled([*objects, b"<< >>"])

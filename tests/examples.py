@@ -52,7 +52,7 @@ from parsers.media_type import (
     XZ,
     ZIP,
 )  # fmt: skip
-from parsers.slack_export import make_bundle, read_index
+from parsers.slack.export import make_bundle, read_index
 from tests.documents import pdf, word, zipped
 from tests.office_documents import (
     book,

@@ -15,7 +15,7 @@ HOMES = {
     "chromadb": {"index/vectors.py"},
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
-    "office_oxide": {"parsers/legacy_office.py"},
+    "office_oxide": {"parsers/office/legacy.py"},
     "prefect": {"flows/ingest.py", "flows/prefect_runtime.py"},
 }
 DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}

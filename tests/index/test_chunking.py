@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from index.chunking import ChunkerSettings, chunk_document
 from index.identity import fold
-from parsers import markdown, plain_text
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import Block, BlockKind, Page, ParsedDocument
 from parsers.media_type import MARKDOWN, PLAIN
+from parsers.plain import text as plain_text
+from parsers.web import markdown
 
 SETTINGS = ChunkerSettings()
 SENTENCE = "The kettle in the kitchen on the second floor is descaled on Fridays. "

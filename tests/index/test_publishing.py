@@ -28,9 +28,9 @@ from index.publishing import (
 )
 from index.records import Placement, Provenance
 from index.search import search
-from parsers import markdown
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
+from parsers.web import markdown
 from tests.index.conftest import NOW
 
 RUN = "r" * 32

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 import pyzipper
 
-from parsers import archive as parser
+from parsers.archives import parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import Member, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, UnsupportedType

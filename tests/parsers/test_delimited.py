@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers import delimited as parser
 from parsers.contract import ParseOptions, ParseTask
-from parsers.dialect import Dialect, find_dialect
 from parsers.document import BlockKind, ParsedDocument
 from parsers.media_type import CSV, TSV
+from parsers.sheets import delimited as parser
+from parsers.sheets.dialect import Dialect, find_dialect
 
 
 def parse(data: bytes | str, media_type: str = CSV) -> ParsedDocument:

@@ -5,11 +5,11 @@ import zipfile
 
 import pytest
 
-from parsers import epub as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, Encrypted
 from parsers.media_type import EPUB
+from parsers.web import epub as parser
 from tests.documents import zipped
 
 CONTAINER = (

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers import html
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import Block, BlockKind, ParsedDocument, TextBuilder
 from parsers.errors import Corrupt
-from parsers.html_blocks import add_html
 from parsers.media_type import HTML
+from parsers.web import html
+from parsers.web.blocks import add_html
 
 MENU = "<ul>" + "".join(f"<li><a href='/{n}'>Entry {n}</a></li>" for n in range(9)) + "</ul>"
 NAMES = (

@@ -7,10 +7,10 @@ import zlib
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from parsers import image as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, TooManyPages
+from parsers.plain import image as parser
 
 
 def parse(data: bytes, media_type: str, **options: int) -> ParsedDocument:

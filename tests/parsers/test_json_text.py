@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from parsers import json_text as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt
 from parsers.media_type import JSON, JSON_LINES
+from parsers.plain import json as parser
 
 
 def parse(value: object, media_type: str = JSON) -> ParsedDocument:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from parsers import legacy_office as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, Encrypted, TooManyPages
 from parsers.media_type import DOC, PPT
+from parsers.office import legacy as parser
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -6,10 +6,10 @@ from email.policy import SMTP
 
 import pytest
 
-from parsers import mail as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, EmptyFile, Encrypted
+from parsers.mail import parser
 from parsers.media_type import EML, MBOX
 from tests.documents import pdf
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers import markdown
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.media_type import MARKDOWN
+from parsers.web import markdown
 
 
 def parse(text: str) -> ParsedDocument:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.number_formats import (
+from parsers.sheets.number_formats import (
     GENERAL,
     built_in_format,
     plain,

@@ -8,7 +8,7 @@ import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from parsers.errors import Corrupt, Encrypted
-from parsers.office_encryption import decrypt, is_encrypted
+from parsers.office.encryption import decrypt, is_encrypted
 from tests.documents import word
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from parsers import opendocument as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, Encrypted, TooManyPages
 from parsers.media_type import ODP, ODT
+from parsers.opendocument import text as parser
 from tests.documents import zipped
 
 ROOT = " ".join(

@@ -5,11 +5,11 @@ from pathlib import Path
 import compressed_rtf
 import pytest
 
-from parsers import mail
-from parsers import outlook as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, Encrypted
+from parsers.mail import outlook as parser
+from parsers.mail import parser as mail
 from parsers.media_type import EML, MSG
 from parsers.reasons import Reason
 from tests.outlook_messages import attached, binary, compound, message, recipient, text

@@ -13,13 +13,13 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from parsers import pdf as parser
-from parsers import pdf_second_engine
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, Encrypted, TooManyPages
 from parsers.media_type import PDF
-from parsers.pdf_properties import iso_date
+from parsers.pdf import parser
+from parsers.pdf import second_engine as pdf_second_engine
+from parsers.pdf.properties import iso_date
 from parsers.reasons import Reason
 from tests.documents import pdf
 

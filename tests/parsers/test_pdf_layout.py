@@ -6,10 +6,10 @@ import pypdf
 import pytest
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
-from parsers import pdf as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.media_type import PDF
+from parsers.pdf import parser
 
 LOREM = (
     "The quick brown fox jumps over the lazy dog and",

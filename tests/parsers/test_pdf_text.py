@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from parsers.pdf_text import HYPHEN, join_lines, normalise, vocabulary
+from parsers.pdf.text import HYPHEN, join_lines, normalise, vocabulary
 
 
 def joined(*lines: str, elsewhere: str = "") -> str:

@@ -10,11 +10,11 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
-from parsers import pptx as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, TooManyPages
 from parsers.media_type import PPTX
+from parsers.office import pptx as parser
 from tests.documents import word, zipped
 
 TITLE_SLIDE, TITLE_AND_BODY, TITLE_ONLY, BLANK = 0, 1, 5, 6

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from parsers import rtf as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt
 from parsers.media_type import RTF
+from parsers.rtf import parser
 
 
 def parse(inner: str | bytes, **options: int) -> ParsedDocument:

@@ -14,10 +14,10 @@ from parsers.document import ParsedDocument
 from parsers.frames import Failure
 from parsers.reasons import Reason
 from parsers.sandbox import Sandbox, SandboxBroken
-from tests.documents import pdf
+from tests.documents import slow_pdf
 
-SLOW = pdf("\n".join(f"line {number}" for number in range(150_000)))
-"""Takes pypdf more than half a minute."""
+SLOW = slow_pdf()
+"""Takes its parser more than half a minute."""
 FINE = b"Plain words, soon read."
 
 

@@ -5,10 +5,10 @@ import io
 import pytest
 from msoffcrypto.format.ooxml import OOXMLFile
 
-from parsers import sealed_office
 from parsers.contract import ParseOptions, ParseTask
 from parsers.errors import Corrupt, Encrypted
 from parsers.media_type import DOCX, SEALED_OOXML, detect
+from parsers.office import sealed as sealed_office
 from tests.documents import word
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from index.chunking import Chunk, ChunkerSettings, chunk_document
 from index.embedding import DEFAULT_MODEL, find_model
 from index.tokens import TokenCounter
-from parsers import slack
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt
-from parsers.slack_export import MEDIA_TYPE, find_exports, make_bundle, read_index
+from parsers.slack import parser as slack
+from parsers.slack.export import MEDIA_TYPE, find_exports, make_bundle, read_index
 from tests.conftest import ROOT
 
 NINE = 1_709_629_200

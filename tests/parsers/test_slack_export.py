@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parsers.slack_export import (
+from parsers.slack.export import (
     MEDIA_TYPE,
     ConversationKind,
     Export,

@@ -12,12 +12,12 @@ import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 from openpyxl.comments import Comment
 
-from parsers import spreadsheet as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt, DecompressionBomb, Encrypted, ParseError
 from parsers.media_type import ODS, XLS, XLSB, XLSX
-from parsers.office_encryption import decrypt
+from parsers.office.encryption import decrypt
+from parsers.sheets import spreadsheet as parser
 from tests.documents import word
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"

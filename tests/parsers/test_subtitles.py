@@ -2,10 +2,10 @@
 
 import time
 
-from parsers import subtitles as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.media_type import SRT, VTT
+from parsers.plain import subtitles as parser
 
 SPOKEN = """1
 00:00:01,000 --> 00:00:03,500

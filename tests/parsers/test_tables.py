@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsers.document import Block, BlockKind, TextBuilder
-from parsers.grid import Area, Sheet, Spans, column_name
-from parsers.table_header import is_value
-from parsers.tables import n_hidden, write_sheet
+from parsers.sheets.grid import Area, Sheet, Spans, column_name
+from parsers.sheets.table_header import is_value
+from parsers.sheets.tables import n_hidden, write_sheet
 
 
 def sheet(*lines: str, first_row: int = 0, first_column: int = 0, **more) -> Sheet:

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from parsers import xml_text as parser
 from parsers.contract import ParseOptions, ParseTask
 from parsers.document import BlockKind, ParsedDocument
 from parsers.errors import Corrupt
 from parsers.media_type import SVG, XML
+from parsers.plain import xml as parser
 
 
 def parse(markup: str | bytes, media_type: str = XML) -> ParsedDocument:

@@ -1,0 +1,1 @@
+"""Word, PowerPoint, and office files under a password."""

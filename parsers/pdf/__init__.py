@@ -1,0 +1,1 @@
+"""PDF, read by PDFium and, where that fails, by pypdf."""

@@ -1,0 +1,1 @@
+"""Plain and structured text, subtitles, pictures."""
