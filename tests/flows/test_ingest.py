@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,10 +18,12 @@ from index.catalog.documents import find_by_uri
 from index.errors import StoreUnavailable
 from index.publishing import Index
 from index.records import chunk_metadata
+from parsers.media_type import ODP, PDF, PPT, PPTX
 from tests.documents import pdf
 
 PAGE = "# Leave\n\nAnnual leave accrues with every pay period.\n\n## Sick leave\n\nCall in.\n"
 WHEN = {"indexed_at", "run_id", "source_modified_at"}
+PAGED = (ODP, PDF, PPT, PPTX)
 
 
 def settled(folder: Path) -> None:
@@ -155,7 +158,7 @@ def test_spans_and_pages_of_all_samples_are_right(ingest, samples, state):
                 first, last = (document.pages[n - 1] for n in (placed.page_first, placed.page_last))
                 assert first.start <= placed.char_start < first.end
                 assert last.start < placed.char_end <= last.end
-            assert (provenance.media_type == "application/pdf") == (placed.page_first is not None)
+            assert (provenance.media_type in PAGED) == (placed.page_first is not None)
             assert chunk_id == placed.chunk_id
 
 
@@ -249,8 +252,9 @@ def test_the_removal_guard_keeps_what_an_outage_seems_to_have_taken(ingest, fold
 
 
 def test_a_source_that_is_gone_fails_the_run_and_keeps_its_documents(
-    ingest, folder, state, tmp_path
+    ingest, folder, state, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr("flows.ingest.scan.retry_delay_seconds", [0, 0, 0])
     (folder / "leave.md").write_text(PAGE)
     config = tmp_path / "headwater.toml"
     config.write_text('[[sources]]\nname = "s"\nuri = "docs"\n')
@@ -404,3 +408,16 @@ def test_a_fresh_ingest_equals_one_that_was_changed_step_by_step(ingest, folder,
     shutil.rmtree(state)
     ingest()
     assert contents(state) == stepwise
+
+
+def test_a_disk_that_is_nearly_full_fails_the_run_in_words(ingest, folder, state, monkeypatch):
+    (folder / "leave.md").write_text(PAGE)
+    monkeypatch.setattr("flows.ingest.index_batch.retry_delay_seconds", [0, 0, 0])
+    with monkeypatch.context() as small:
+        small.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
+        report = ingest()
+    assert report["state"] == "failed"
+    assert report["error"] == "vectors: 5 MiB free where 64 MiB are needed"
+    report = ingest()
+    assert (report["state"], report["documents"]["indexed"]) == ("completed", 1)
+    assert contents(state)
