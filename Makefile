@@ -18,7 +18,7 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # Damaged documents for every parser, so many seconds for each type.
 fuzz: $(VENV)/installed-for-tests

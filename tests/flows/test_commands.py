@@ -22,8 +22,6 @@ from index.catalog.chunks import count_chunks
 from tests.conftest import ROOT
 from tests.documents import word, zipped
 
-pytestmark = pytest.mark.xdist_group("commands")
-
 N_DOCUMENTS = 96
 BIN = Path(sys.prefix) / "bin"
 MARKER = "xylographer quillwort bandicoot"
