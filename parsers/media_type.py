@@ -154,11 +154,21 @@ _HTML_START: Final = re.compile(
 )
 _XML_START: Final = re.compile(r"\s*<\?xml\b", re.I)
 _JSON_START: Final = re.compile(r'\s*(\{\s*("|\})|\[\s*([\[{"\]]|-?\d))')
-_MAIL_START: Final = re.compile(
-    r"(?:(?:Return-Path|Received|Delivered-To|MIME-Version|Message-ID|From|Date|X-[\w-]+): .*\n"
-    r"(?:[ \t].*\n)*)+(?:[\w-]+:.*\n(?:[ \t].*\n)*)*\n",
-    re.I,
+_MAIL_HEADERS: Final = frozenset(
+    [
+        "date",
+        "delivered-to",
+        "from",
+        "message-id",
+        "mime-version",
+        "received",
+        "return-path",
+        "subject",
+        "to",
+    ]
 )
+_SENDERS: Final = frozenset(("from", "received", "return-path"))
+_HEADER_NAME: Final = re.compile(r"[\w-]+")
 _MBOX_START: Final = re.compile(r"From \S+ .*\d:\d\d")
 
 
@@ -256,11 +266,27 @@ def _text_type(data: bytes, promised: str) -> str:
         return promised
     if _JSON_START.match(head):
         return JSON
-    if _MAIL_START.match(head):
+    if _is_mail(head):
         return EML
     if _MBOX_START.match(head):
         return MBOX
     return VTT if head.startswith("WEBVTT") else PLAIN
+
+
+def _is_mail(head: str) -> bool:
+    """Whether a text starts as a mail does, with headers that say who sent it."""
+    names: set[str] = set()
+    lines = head.split("\n")
+    for number, line in enumerate(lines, 1):
+        name, colon, _ = line.partition(":")
+        if line.startswith((" ", "\t")):
+            continue
+        if not (colon and _HEADER_NAME.fullmatch(name)):
+            if line.strip() and number < len(lines):
+                return False
+            break
+        names.add(name.lower())
+    return len(names & _MAIL_HEADERS) >= 2 and not names.isdisjoint(_SENDERS)
 
 
 def _is_textual(media_type: str) -> bool:

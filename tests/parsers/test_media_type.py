@@ -11,6 +11,11 @@ from parsers.media_type import DOCX, HTML, MARKDOWN, PDF, PLAIN, SEALED_OOXML, d
 from parsers.registry import READABLE
 from tests.documents import pdf, word, zipped
 
+MAIL_WITH_LONG_HEAD = (
+    b"Return-Path: <a@b>\r\n"
+    + b"Received: from x\r\n  by y; today\r\n" * 300
+    + b"From: a@b\r\nSubject: tea\r\n\r\nIt is ready.\r\n"
+)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
 
 
@@ -82,6 +87,8 @@ def test_an_office_file_sealed_with_a_password_is_known_as_one(samples):
         (b"a,b\n1,2\n", "a.csv", "text/csv"),
         (b'{"a": 1}', "a.json", "application/json"),
         (b"From: a@b\nTo: c@d\nDate: today\n\nHello", "mail", "message/rfc822"),
+        (MAIL_WITH_LONG_HEAD, "mail_10", "message/rfc822"),
+        (b"From: Ann\nSubject: tea\nis not a header\n", "note", "text/plain"),
         (zipped(a=b"x"), "a.zip", "application/zip"),
         (b"{\\rtf1 x}", "a.doc", "application/rtf"),
         (b"1\n00:00:01,000 --> 00:00:02,000\nHi.\n", "a.srt", "application/x-subrip"),
