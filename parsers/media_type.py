@@ -155,18 +155,11 @@ _HTML_START: Final = re.compile(
 _XML_START: Final = re.compile(r"\s*<\?xml\b", re.I)
 _JSON_START: Final = re.compile(r'\s*(\{\s*("|\})|\[\s*([\[{"\]]|-?\d))')
 _MAIL_HEADERS: Final = frozenset(
-    [
-        "date",
-        "delivered-to",
-        "from",
-        "message-id",
-        "mime-version",
-        "received",
-        "return-path",
-        "subject",
-        "to",
-    ]
-)
+    (
+        "date", "delivered-to", "from", "message-id", "mime-version", "received", "return-path",
+        "subject", "to",
+    )
+)  # fmt: skip
 _SENDERS: Final = frozenset(("from", "received", "return-path"))
 _HEADER_NAME: Final = re.compile(r"[\w-]+")
 _MBOX_START: Final = re.compile(r"From \S+ .*\d:\d\d")

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msoffcrypto.format.ooxml import OOXMLFile
 
-from tests.documents import pdf
+from flows.settings import SettingsError
+from tests.documents import pdf, word
 from tests.flows.test_ingest import contents, settled
 
 PAGE = "# Leave\n\nAnnual leave accrues.\n"
@@ -194,3 +196,28 @@ def test_files_beside_the_conversations_are_documents(ingest, folder, state):
     write(folder / "slack", export() | {"notes.md": PAGE})
     assert outcomes(ingest()) == {"found": 3, "indexed": 2, "skipped": 1}
     assert uris(state) == {"slack/general", "slack/notes.md"}
+
+
+def test_a_password_opens_what_was_encrypted(ingest, folder, tmp_path, monkeypatch):
+    out = io.BytesIO()
+    OOXMLFile(io.BytesIO(word(("Normal", "Nobody knows.")))).encrypt("open sesame", out)
+    (folder / "sealed.docx").write_bytes(out.getvalue())
+    (folder / "other.docx").write_bytes(out.getvalue())
+    config = tmp_path / "headwater.toml"
+    config.write_text(settings := '[[sources]]\nname = "s"\nuri = "docs"\n')
+    assert ingest("s", config=str(config))["reasons"] == {"encrypted": 2}
+    monkeypatch.setenv("KEYS", "wrong\nopen sesame")
+    config.write_text(f'{settings}passwords = [{{ pattern = "sealed.*", env = "KEYS" }}]\n')
+    report = ingest("s", config=str(config))
+    assert outcomes(report) == {"found": 2, "indexed": 1, "quarantined": 1}
+    assert outcomes(ingest("s", config=str(config))) == {
+        "found": 2, "unchanged": 1, "quarantined": 1,
+    }  # fmt: skip
+
+
+def test_a_password_that_is_nowhere_is_a_wrong_setting(ingest, tmp_path):
+    config = tmp_path / "headwater.toml"
+    source = '[[sources]]\nname = "s"\nuri = "docs"\n'
+    config.write_text(f'{source}passwords = [{{ env = "NO_SUCH_VARIABLE" }}]\n')
+    with pytest.raises(SettingsError, match="NO_SUCH_VARIABLE"):
+        ingest("s", config=str(config))
