@@ -7,6 +7,7 @@ holds, so a run that finds nothing changed opens none.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -50,7 +51,7 @@ def read_and_parse(
             parsed.append((read, document))
             inside += reader.open(read, document)
         changed = inside
-    return parsed
+    return reader.without_bombs(parsed)
 
 
 class _Reader:
@@ -61,8 +62,12 @@ class _Reader:
         self._known = known
         self._inside = by_container(known.values())
         self._done = done
-        self._n_unpacked: dict[str, int] = {}
-        """Bytes, by the uri of the listed document."""
+        self._n_inside: Counter[str] = Counter()
+        """Members found so far, by the uri of the listed document that they lie in."""
+        self._n_unpacked: Counter[str] = Counter()
+        """Their bytes."""
+        self._bombs: dict[str, str] = {}
+        """Listed documents in which there is too much, and what."""
 
     def read(self, listed: Listed) -> Read | None:
         """A document's bytes; None if they cannot be had, or are what they were."""
@@ -96,6 +101,8 @@ class _Reader:
 
     def open(self, container: Read, document: ParsedDocument) -> list[Read]:
         """The members of a document that have to be read; what became of the others is noted."""
+        if self._is_too_much(container, document):
+            return []
         found: set[str] = set()
         changed = []
         for member in document.members:
@@ -103,13 +110,42 @@ class _Reader:
             found.add(uri)
             if read := self._open_member(container, uri, member):
                 changed.append(read)
-        self._done.n_members += len(found)
         self._done.removed += [
             known
             for known in self._inside.get(container.uri, ())
             if _direct_member(container.uri, known.uri) not in found
         ]
         return changed
+
+    def without_bombs(
+        self, parsed: list[tuple[Read, ParsedDocument]]
+    ) -> list[tuple[Read, ParsedDocument]]:
+        """What is left when a document that holds too much is one failure, with nothing inside."""
+        done, bombs = self._done, self._bombs
+        if bombs:
+            done.failed = [one for one in done.failed if _listed(one[0].uri) not in bombs]
+            done.skipped = [seen for seen in done.skipped if _listed(seen.uri) not in bombs]
+            for known in (done.still, done.retired, done.removed):
+                known[:] = [one for one in known if _listed(one.uri) not in bombs]
+        for read, document in parsed:
+            if detail := bombs.get(read.uri):
+                failure = Failure(Reason.DECOMPRESSION_BOMB, detail, document.media_type)
+                done.failed.append(failed_as(self._workshop, read, failure, "unpack"))
+                self._n_inside[read.uri] = 0
+                self._keep_members(read.uri)
+        done.n_members = self._n_inside.total()
+        return [one for one in parsed if _listed(one[0].uri) not in bombs]
+
+    def _is_too_much(self, container: Read, document: ParsedDocument) -> bool:
+        """Count what a document holds; from the first that is too much on, none is opened."""
+        listed, options = _listed(container.uri), self._workshop.options
+        self._n_inside[listed] += len(document.members)
+        self._n_unpacked[listed] += sum(len(member.data) for member in document.members)
+        if self._n_inside[listed] > options.max_members:
+            self._bombs[listed] = f"more than {options.max_members} documents inside"
+        elif self._n_unpacked[listed] > options.max_unpacked_mib * _MIB:
+            self._bombs[listed] = f"more than {options.max_unpacked_mib} MiB inside"
+        return listed in self._bombs
 
     def _open_member(self, container: Read, uri: str, member: Member) -> Read | None:
         read = _as_read(container, uri, member)
@@ -133,14 +169,9 @@ class _Reader:
         """Why a member is not even looked at."""
         if member.code is not None:
             return Failure(member.code, member.detail)
-        listed, *path = read.uri.split(MEMBER)
-        if len(path) > _MAX_DEPTH:
+        if read.uri.count(MEMBER) > _MAX_DEPTH:
             detail = f"more than {_MAX_DEPTH} containers in one another"
             return Failure(Reason.DECOMPRESSION_BOMB, detail)
-        limit = self._workshop.options.max_unpacked_mib
-        self._n_unpacked[listed] = self._n_unpacked.get(listed, 0) + len(member.data)
-        if self._n_unpacked[listed] > limit * _MIB:
-            return Failure(Reason.DECOMPRESSION_BOMB, f"more than {limit} MiB in {listed}")
         return None
 
     def _skip(self, read: Read, before: Known | None, key: str) -> None:
@@ -171,7 +202,7 @@ class _Reader:
         """What is inside a container that is not opened stays as it is."""
         members = self._inside.get(container, ())
         self._done.still += members
-        self._done.n_members += len(members)
+        self._n_inside[_listed(container)] += len(members)
 
 
 def _as_read(container: Read, uri: str, member: Member) -> Read:
@@ -191,6 +222,11 @@ def _free_uri(container: str, name: str, taken: set[str]) -> str:
         n_same += 1
         uri = f"{container}{MEMBER}{n_same}~{name}"
     return uri
+
+
+def _listed(uri: str) -> str:
+    """The document of the listing that is `uri` or holds it."""
+    return uri.partition(MEMBER)[0]
 
 
 def _direct_member(container: str, uri: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from flows.settings import SettingsError
+from parsers.contract import ParseOptions
 from tests.documents import pdf, word
 from tests.flows.test_ingest import contents, settled
 
@@ -118,6 +120,21 @@ def test_archives_within_archives_end_somewhere(ingest, folder):
     report = ingest()
     assert report["reasons"] == {"decompression_bomb": 1}
     assert report["documents"]["found"] == 7
+
+
+def test_a_document_that_holds_too_much_is_one_failure(ingest, folder, state, monkeypatch):
+    monkeypatch.setattr("flows.settings.ParseOptions", partial(ParseOptions, max_members=20))
+    (folder / "leave.md").write_text(PAGE)
+    box = folder / "box.zip"
+    box.write_bytes(zip_of(**{"a.md": PAGE}))
+    ingest()
+    inner = zip_of(**{f"{number}.md": PAGE for number in range(10)})
+    box.write_bytes(zip_of(**{f"{number}.zip": inner for number in range(10)}))
+    report = ingest()
+    assert report["reasons"] == {"decompression_bomb": 1}
+    assert outcomes(report) == {"found": 3, "unchanged": 2, "quarantined": 1}
+    assert outcomes(ingest()) == {"found": 3, "unchanged": 2, "quarantined": 1}
+    assert uris(state) == {"leave.md", "box.zip!/a.md"}
 
 
 def test_a_mail_and_what_is_attached_to_it(ingest, folder, state):
