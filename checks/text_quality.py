@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.document import Page, ParsedDocument
+from parsers.media_type import PDF
 from parsers.readability import judge_text
 from parsers.reasons import Reason
 
@@ -62,13 +63,15 @@ def _page_problems(document: ParsedDocument) -> Iterator[Problem]:
     for page in document.pages:
         if page.problem:
             yield Problem(page.number, Reason.CORRUPT, page.problem)
-        elif code := _judge_page(page, document.text[page.start : page.end]):
+        elif code := _judge_page(document, page):
             detail = "a picture" if page.has_picture and code is Reason.EMPTY_TEXT else ""
             yield Problem(page.number, code, detail)
 
 
-def _judge_page(page: Page, words: str) -> Reason | None:
+def _judge_page(document: ParsedDocument, page: Page) -> Reason | None:
+    words = document.text[page.start : page.end]
     n_said = sum(character.isalnum() for character in words)
-    if page.has_picture and n_said < _MIN_CAPTION:
+    # A few words on a slide are all that it says; on a scan they are a stamp.
+    if page.has_picture and n_said < _MIN_CAPTION and document.media_type == PDF:
         return Reason.EMPTY_TEXT
     return judge_text(words)

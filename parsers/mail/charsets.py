@@ -24,6 +24,8 @@ _LIKELY: Final = [
 _SAMPLE_BYTES: Final = 64 * 1024
 _MIN_SOUND: Final = 10
 """Characters outside ASCII for each broken one, where only the text is damaged."""
+_MIN_UTF8: Final = 6
+"""Characters outside ASCII."""
 _NO_CHARSETS: Final = frozenset(
     {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"}
 )
@@ -32,12 +34,21 @@ _ALIASES: Final = {"ks_c_5601-1987": "cp949", "iso-8859-8-i": "iso-8859-8", "x-s
 
 def decode_as(data: bytes, charset: str) -> str:
     """The characters of `data` in the charset it claims; if that does not fit, in one that does."""
-    for name in (charset, "utf-8"):
+    for name in ("utf-8" if _is_utf8(data) else charset, "utf-8"):
         text = _decoded(data, name)
         if text is not None:
             return text
     best = from_bytes(data[:_SAMPLE_BYTES], cp_isolation=_LIKELY).best()
     return data.decode(best.encoding if best else _LIKELY[0], "replace")
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether it is UTF-8 whatever it claims: nothing else is by chance, but for a word or two."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return sum(character > "\x7f" for character in text) >= _MIN_UTF8
 
 
 def _decoded(data: bytes, charset: str) -> str | None:

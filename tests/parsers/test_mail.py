@@ -239,6 +239,13 @@ def test_signed_mails_are_read():
     assert inline.text == "Kettle\n\nInline words."
 
 
+def test_a_body_in_utf_8_is_read_as_that_whatever_it_claims():
+    words = "你好！我公司可代开各类增值税发票"
+    head = f"{HEAD}Content-Type: text/plain; charset=GB2312\nContent-Transfer-Encoding: 8bit\n\n"
+    assert words in parse(head.encode() + words.encode()).text
+    assert "联通" in parse(head.encode() + "联通".encode("gb2312")).text
+
+
 @pytest.mark.parametrize("charset", ["us-ascii", "utf-8", "no-such-charset", "punycode", "base64"])
 def test_wrong_charsets_are_survived(charset):
     body = "Die Käsekiste steht über der Küche, wie früher.".encode("cp1252")
