@@ -196,6 +196,8 @@ def start(prefect: None, folder: Path, state: Path) -> Iterator[Callable[[], sub
         process = subprocess.Popen(
             [BIN / "headwater", "ingest", folder, "--state", state, "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            # A shell that runs the tests in the background has them ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         started.append(process)
         return process
