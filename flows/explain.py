@@ -10,8 +10,9 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.database import Catalog
 from index.catalog.generations import live_generation
-from index.records import chunk_metadata, iso
+from index.records import Placement, chunk_metadata, iso
 from index.texts import TextStore
+from parsers.document import ParsedDocument
 
 
 def explain_chunk(catalog: Catalog, texts: TextStore, chunk_id: str) -> dict[str, Any] | None:
@@ -29,6 +30,7 @@ def explain_chunk(catalog: Catalog, texts: TextStore, chunk_id: str) -> dict[str
     return {
         **chunk_metadata(provenance, placement),
         "location": _location(source["root"] if source else "", provenance.uri),
+        "pages": _pages(document, placement),
         "text_key": text_key,
         "embedding_key": placement.embedding_key,
         "model": generation and generation.model,
@@ -38,6 +40,17 @@ def explain_chunk(catalog: Catalog, texts: TextStore, chunk_id: str) -> dict[str
         "run_started_at": iso(run["started_at"]) if run else None,
         "text": span,
     }
+
+
+def _pages(document: ParsedDocument | None, placement: Placement) -> list[dict[str, Any]]:
+    """The pages that a chunk stands on: what is printed on each for a number, and who read it."""
+    first, last = placement.page_first, placement.page_last
+    if document is None or first is None or last is None:
+        return []
+    return [
+        {"number": page.number, "label": page.label, "engine": page.engine}
+        for page in document.pages[first - 1 : last]
+    ]
 
 
 def explain_uri(catalog: Catalog, uri: str) -> list[dict[str, Any]]:

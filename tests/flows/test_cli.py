@@ -152,6 +152,13 @@ def test_explain_leads_from_a_chunk_to_its_bytes(filled, folder):
     assert "Call in before nine" in call("explain", chunk_id, "--state", filled).stdout
 
 
+def test_explain_says_which_engine_read_a_page(filled):
+    (found,) = lines(call("search", "Readable words.", "-k", "1", "--state", filled, "--json"))
+    (chunk,) = lines(call("explain", found["chunk_id"], "--state", filled, "--json"))
+    assert chunk["uri"] == "mixed.pdf"
+    assert chunk["pages"] == [{"number": 1, "label": "", "engine": "pdfium"}]
+
+
 def test_explain_tells_of_a_document_in_quarantine_and_of_pages_left_out(filled):
     (bad,) = lines(call("explain", "bad.pdf", "--state", filled, "--json"))
     assert bad["quarantine"]["code"] == "corrupt"
