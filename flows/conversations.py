@@ -1,7 +1,7 @@
 """Slack exports in a source: the files of a conversation taken together as one document."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -23,17 +23,21 @@ _MAX_INDEX_BYTES: Final = 64 * 1024 * 1024
 """Of each of the files that name the members and conversations of an export."""
 
 
-def gather(listing: Sequence[Listed], *, include_private: bool) -> list[Listed]:
+def gather(
+    listing: Sequence[Listed], rule_against: Callable[[str], str], *, include_private: bool
+) -> list[Listed]:
     """A listing in which each conversation of an export stands for its files, by uri.
 
     Args:
         listing: All files of a source.
+        rule_against: Of a uri, the rule that excludes it: such files are part of no conversation.
         include_private: Whether private channels and direct messages are to be read.
 
     Raises:
         SourceUnreadable: A file that says what is private cannot be read.
     """
-    files = {one.uri: one for one in listing if not (one.skip_rule or one.unreadable)}
+    # One that cannot be read is a part too: without it the conversation would seem to be shorter.
+    files = {one.uri: one for one in listing if not (one.skip_rule or rule_against(one.uri))}
     exports = find_exports(files)
     consumed = frozenset[str]().union(*(export.consumed for export in exports))
     gathered = [one for one in listing if one.uri not in consumed]

@@ -150,7 +150,8 @@ def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
     files = list_source(run.source.uri, run.settings.state_dir)
-    listing = gather(files, include_private=run.source.include_private)
+    rule_against = rules(run.source.include, run.source.exclude)
+    listing = gather(files, rule_against, include_private=run.source.include_private)
     with run.index.catalog.writing() as connection:
         run_rows.mark_checked(connection, source, datetime.now(UTC))
     return listing

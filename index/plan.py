@@ -152,13 +152,16 @@ def make_plan(
     gone = dict(known)
     inside = by_container(known.values())
     rule_against = rules(include, exclude)
+    rule_on_gathered = rules(EVERYTHING, exclude)  # Its files are included, or were not gathered.
     unlisted = tuple(one.uri for one in listing if one.unreadable and one.uri.endswith("/"))
     for listed in listing:
         before = gone.pop(listed.uri, None)
         members = inside.get(listed.uri, ())
         for member in members:
             gone.pop(member.uri)
-        if rule := listed.skip_rule or rule_against(listed.uri):
+        if rule := listed.skip_rule or (rule_on_gathered if listed.parts else rule_against)(
+            listed.uri
+        ):
             skipped.append(Skip(listed, rule))
             retired += [before] if before and before.outcome is not Outcome.SKIPPED else []
             removed += members
@@ -171,7 +174,8 @@ def make_plan(
             held += [before, *members]
         else:
             read.append(listed)
-    removed += [one for uri, one in gone.items() if not uri.startswith(unlisted)]
+    # With a slash, for what is gathered from a folder is gone no more than the folder is.
+    removed += [one for uri, one in gone.items() if not f"{uri}/".startswith(unlisted)]
     bad = [one for one in held if one.outcome is Outcome.QUARANTINED]
     excluded = [one for one in held if one.outcome is Outcome.SKIPPED]
     good = [one for one in held if one.outcome not in (Outcome.QUARANTINED, Outcome.SKIPPED)]
@@ -242,7 +246,8 @@ def _made_as(before: Known, expected: Expectation) -> bool:
 
 def _excluding_rule(uri: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> str:
     for pattern in exclude:
-        if _glob(pattern).match(uri):
+        # `folder/**` is also what stands for the folder: a conversation, in an archive say.
+        if _glob(pattern).match(uri) or _glob(pattern.removesuffix("/**")).match(uri):
             return f"exclude {pattern}"
     if include != EVERYTHING and not any(_glob(pattern).match(uri) for pattern in include):
         return "not in include"

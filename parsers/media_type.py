@@ -132,6 +132,8 @@ _BY_SUFFIX: Final = {
     ".zip": ZIP,
 }
 
+_ZIPPED: Final = (DOCX, PPTX, XLSX, XLSB, ODT, ODS, ODP, EPUB)
+"""Documents that are zip archives, of certain parts."""
 _OOXML_PARTS: Final = (
     ("word/", DOCX),
     ("ppt/", PPTX),
@@ -175,7 +177,8 @@ def route(data: bytes, name: str, readable: frozenset[str]) -> str:
 
     Raises:
         TypeMismatch: The name promises a readable type, the content is something else that is
-            not readable, a picture, or mere text under the name of a binary type.
+            not readable, a picture, mere text under the name of a binary type, or any archive
+            under the name of a document that is one.
         UnsupportedType: Neither the content nor the name is of a readable type.
     """
     promised = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower(), UNKNOWN)
@@ -186,7 +189,8 @@ def route(data: bytes, name: str, readable: frozenset[str]) -> str:
     is_office_page = found == HTML and promised in (DOC, XLS)
     is_mere_text = _is_textual(found) and not _is_textual(promised) and not is_office_page
     is_mere_picture = found in PICTURES and promised not in PICTURES
-    is_other = found not in readable or is_mere_text or is_mere_picture
+    is_mere_archive = found == ZIP and promised in _ZIPPED
+    is_other = found not in readable or is_mere_text or is_mere_picture or is_mere_archive
     if promised in readable and found != promised and is_other:
         raise TypeMismatch(f"named as {promised}, but its content is {found}")
     if found not in readable:
@@ -228,10 +232,10 @@ def _zip_type(data: bytes, promised: str) -> str:
                 return archive.read("mimetype").decode("ascii", "replace").strip()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return promised if promised != UNKNOWN else ZIP
-    if "[Content_Types].xml" in names:
-        for part, media_type in _OOXML_PARTS:
-            if any(name.startswith(part) for name in names):
-                return media_type
+    for part, media_type in _OOXML_PARTS:
+        is_meant = "[Content_Types].xml" in names or media_type == promised
+        if is_meant and any(name.startswith(part) for name in names):
+            return media_type
     return ZIP
 
 

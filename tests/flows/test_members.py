@@ -195,6 +195,25 @@ def test_a_new_day_changes_its_conversation_alone(ingest, folder, state):
     assert before < set(contents(state))
 
 
+def test_files_that_a_rule_excludes_are_part_of_no_conversation(ingest, folder, tmp_path, state):
+    write(folder / "slack", export() | {"random/2023-11-14.json": json.dumps([message(3, "Hi.")])})
+    config = tmp_path / "headwater.toml"
+    source = '[[sources]]\nname = "s"\nuri = "docs"\n'
+    config.write_text(f'{source}exclude = ["slack/general/**"]\n')
+    assert outcomes(ingest("s", config=str(config))) == {"found": 3, "indexed": 1, "skipped": 2}
+    assert uris(state) == {"slack/random"}
+
+
+def test_a_day_that_cannot_be_read_shortens_no_conversation(ingest, folder, state):
+    write(folder / "slack", export())
+    ingest()
+    before = contents(state)
+    (folder / "slack" / "general" / "2023-11-15.json").symlink_to(folder / "nowhere")
+    report = ingest()
+    assert report["reasons"] == {"source_unreadable": 1}
+    assert contents(state) == before
+
+
 def test_private_conversations_are_read_if_the_source_says_so(ingest, folder, tmp_path, state):
     write(folder / "slack", export())
     config = tmp_path / "headwater.toml"

@@ -174,6 +174,20 @@ def test_a_file_beside_a_container_is_no_member_of_it():
     assert made.read == (listed("a.zip.txt"),)
 
 
+def test_what_was_gathered_from_a_folder_that_cannot_be_listed_stays():
+    unlisted = listed("slack/general/", unreadable="denied")
+    made = plan([unlisted], [known("slack/general"), known("slack/generals")])
+    assert [one.uri for one in made.removed] == ["slack/generals"]
+
+
+def test_a_rule_on_a_folder_excludes_what_was_gathered_from_it():
+    gathered = replace(listed("slack/hr"), parts=(listed("slack/hr/2024-01-01.json"),))
+    for pattern in ("slack/hr/**", "slack/**", "**/hr/**"):
+        assert plan([gathered], [], exclude=[pattern]).skipped
+    assert plan([gathered], [], include=["**/*.json"]).read == (gathered,)
+    assert plan([listed("box.zip/x"), listed("boxes")], [], exclude=["box/**"]).skipped == ()
+
+
 def test_everything_known_is_inside_of_what_its_uri_says():
     assert by_container(INSIDE) == {"a.zip": INSIDE[1:], "a.zip!/b.zip": INSIDE[3:]}
 

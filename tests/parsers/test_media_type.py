@@ -106,5 +106,17 @@ def test_a_pdf_inside_of_something_else_does_not_make_it_one():
     assert route(b"A file that begins with %PDF-1.4 is a PDF.\n", "notes.txt", READABLE) == PLAIN
 
 
+@pytest.mark.parametrize("suffix", ["docx", "xlsx", "epub", "odt"])
+def test_an_archive_of_other_things_is_no_office_file(suffix):
+    with pytest.raises(TypeMismatch):
+        route(zipped(a=b"x"), f"a.{suffix}", READABLE)
+
+
+def test_an_office_file_without_its_list_of_types_is_still_one():
+    data = zipped(**{"word/document.xml": b"<w/>"})
+    assert route(data, "a.docx", READABLE) == DOCX
+    assert route(data, "a.zip", READABLE) == "application/zip"
+
+
 def test_a_pdf_is_known_below_what_was_put_before_it():
     assert route(b"\x00junk\x01\n" + pdf("Words."), "a.pdf", READABLE) == PDF
