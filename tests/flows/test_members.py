@@ -196,7 +196,9 @@ def test_a_new_day_changes_its_conversation_alone(ingest, folder, state):
 
 
 def test_files_that_a_rule_excludes_are_part_of_no_conversation(ingest, folder, tmp_path, state):
-    write(folder / "slack", export() | {"random/2023-11-14.json": json.dumps([message(3, "Hi.")])})
+    channels = [*CHANNELS, {"id": "C2", "name": "random"}]
+    days = {"channels.json": channels, "random/2023-11-14.json": [message(3, "Hi.")]}
+    write(folder / "slack", export(**days))
     config = tmp_path / "headwater.toml"
     source = '[[sources]]\nname = "s"\nuri = "docs"\n'
     config.write_text(f'{source}exclude = ["slack/general/**"]\n')
