@@ -136,7 +136,8 @@ def show_report(report: Mapping[str, Any]) -> None:
     _show_count(documents["found"], "documents found")
     for name, n in documents.items():
         if name != "found" and n:
-            _show_count(n, f"  {name}{_reasons(report) if name == 'quarantined' else ''}")
+            why = {"quarantined": report["reasons"], "skipped": report["rules"]}.get(name, {})
+            _show_count(n, f"  {name}{_each(why)}")
     made = f"{chunks['embedded']:,} embedded, {chunks['reused']:,} from the cache"
     _show_count(chunks["made"], f"chunks made: {made}, {chunks['rejected']:,} rejected")
     stored = f"{chunks['updated']:,} got new metadata, {chunks['deleted']:,} deleted"
@@ -155,8 +156,8 @@ def _show_count(n: int, what: str) -> None:
     out.print(f"{n:>9,}  {what}")
 
 
-def _reasons(report: Mapping[str, Any]) -> str:
-    return ": " + ", ".join(f"{n} {code}" for code, n in report["reasons"].items())
+def _each(counts: Mapping[str, int]) -> str:
+    return ": " + ", ".join(f"{n} {escape(name)}" for name, n in counts.items()) if counts else ""
 
 
 def show_statuses(statuses: Sequence[SourceStatus]) -> None:

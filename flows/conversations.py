@@ -81,7 +81,7 @@ def _conversations(
         if kind is ConversationKind.PUBLIC or include_private:
             yield listed
         else:
-            yield replace(listed, skip_rule=f"{kind} conversation: include_private is not set")
+            yield replace(listed, skip_rule="include_private is not set")
 
 
 def _listed(

@@ -182,11 +182,17 @@ def _count_unread(run: Run, plan: Plan) -> None:
     tally.outcomes[Outcome.SKIPPED] = len(plan.skipped) + len(plan.still_skipped)
     tally.outcomes[Outcome.QUARANTINED] = len(bad)
     tally.reasons.update(str(document.code) for document in bad)
+    tally.rules.update(skip.rule for skip in plan.skipped)
+    tally.rules.update(_rule_on_member(run, member.uri) for member in plan.still_skipped)
     if bad:
         with run.index.catalog.writing() as connection:
             quarantine.mark_seen(connection, [document.document_id for document in bad], now)
             run_rows.record_outcomes(connection, run.id, [_again(document) for document in bad])
     run.count(tally)
+
+
+def _rule_on_member(run: Run, uri: str) -> str:
+    return rules(run.source.include, run.source.exclude)(uri) or "include_private is not set"
 
 
 def _again(document: Known) -> DocumentOutcome:
@@ -318,7 +324,7 @@ def index_batch(
         _record(run, done, now)
     run.removed_members += done.removed
     run.retired_members += done.retired
-    run.count(_tally(done, cost), n_members=done.n_members)
+    run.count(_tally(run, done, cost), n_members=done.n_members)
 
 
 def _give_up(run: Run, members: Sequence[Known]) -> None:
@@ -344,12 +350,16 @@ def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
         run_rows.record_outcomes(connection, run.id, outcomes)
 
 
-def _tally(done: PreparedBatch, cost: Written) -> Tally:
+def _tally(run: Run, done: PreparedBatch, cost: Written) -> Tally:
     tally = Tally(n_chunks=done.n_chunks, n_rejected=done.n_rejected, written=cost)
     tally.outcomes.update(document.outcome for document in done.prepared)
     for _, failed in done.failed:
         tally.outcomes[Outcome.QUARANTINED] += 1
         tally.reasons[failed.code] += 1
+    skipped = [seen.uri for seen in done.skipped]
+    skipped += [member.uri for member in done.retired]
+    skipped += [one.uri for one in done.still if one.outcome is Outcome.SKIPPED]
+    tally.rules.update(_rule_on_member(run, uri) for uri in skipped)
     tally.outcomes[Outcome.SKIPPED] += len(done.skipped) + len(done.retired)
     for before in _as_before(done):
         stays = before.outcome in (Outcome.QUARANTINED, Outcome.SKIPPED)

@@ -20,6 +20,8 @@ class Tally:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     """Of quarantined documents."""
+    rules: Counter[str] = field(default_factory=Counter)
+    """That excluded the skipped documents."""
     n_chunks: int = 0
     n_rejected: int = 0
     written: Written = Written()
@@ -28,6 +30,7 @@ class Tally:
         return Tally(
             self.outcomes + other.outcomes,
             self.reasons + other.reasons,
+            self.rules + other.rules,
             self.n_chunks + other.n_chunks,
             self.n_rejected + other.n_rejected,
             self.written + other.written,
@@ -67,6 +70,7 @@ class RunReport:
             "state": self.state.value,
             "documents": documents,
             "reasons": dict(sorted(tally.reasons.items())),
+            "rules": dict(sorted(tally.rules.items())),
             "chunks": {
                 "made": tally.n_chunks,
                 "valid": tally.n_chunks - tally.n_rejected,
@@ -99,7 +103,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
     lines = [f"**{report['source']}**: {report['state'].replace('_', ' ')}", ""]
     if report["error"]:
         lines += [report["error"], ""]
-    for part in ("documents", "reasons", "chunks", "tokens", "seconds"):
+    for part in ("documents", "reasons", "rules", "chunks", "tokens", "seconds"):
         rows = {name: n for name, n in report[part].items() if n}
         if rows:
             lines += [f"| {part} | |", "|---|---:|"]

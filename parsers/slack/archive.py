@@ -42,5 +42,4 @@ def _conversations(
             days = ((path, files[path].data) for path in conversation.days)
             yield Member(name, make_bundle(conversation.folder, index, days))
         else:
-            rule = f"{kind} conversation: include_private is not set"
-            yield Member(name, b"", skip_rule=rule)
+            yield Member(name, b"", skip_rule="include_private is not set")

@@ -22,6 +22,7 @@ from index.catalog.chunks import count_chunks
 from index.catalog.generations import live_generation
 from index.chunking import ChunkerSettings, chunk_document
 from index.embedding import DEFAULT_MODEL, Embedder, find_model
+from index.errors import StoreUnavailable
 from index.identity import chunk_ids, document_id
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
@@ -129,6 +130,8 @@ def test_it_needs_no_network(made):
     shell, _, _ = made
     if not shell.offline:
         pytest.skip("no network namespace can be made here: the commands ran with a network")
+    reach_out = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
+    assert "unreachable" in shell.run(f'{BIN}/python -c "{reach_out}"', status=1).stderr
 
 
 def test_a_second_run_embeds_and_writes_nothing(made):
@@ -217,7 +220,7 @@ def wait_for_chunks(state: Path, process: subprocess.Popen[str]) -> None:
                     with catalog.reading() as connection:
                         if count_chunks(connection, "docs"):
                             return
-                except Exception:  # noqa: BLE001
+                except StoreUnavailable:
                     pass  # Its tables are being made.
         time.sleep(0.05)
     raise AssertionError("nothing was indexed")

@@ -181,7 +181,9 @@ def test_a_conversation_is_a_document_and_a_private_one_is_left_alone(ingest, fo
     write(folder / "slack", export())
     assert outcomes(ingest()) == {"found": 2, "indexed": 1, "skipped": 1}
     assert uris(state) == {"slack/general"}
-    assert outcomes(ingest()) == {"found": 2, "unchanged": 1, "skipped": 1}
+    report = ingest()
+    assert outcomes(report) == {"found": 2, "unchanged": 1, "skipped": 1}
+    assert report["rules"] == {"include_private is not set": 1}
 
 
 def test_a_new_day_changes_its_conversation_alone(ingest, folder, state):
@@ -227,7 +229,9 @@ def test_an_export_in_an_archive_reads_as_in_a_folder(ingest, folder, state):
     (folder / "slack.zip").write_bytes(zip_of(**export()))
     assert outcomes(ingest()) == {"found": 3, "indexed": 2, "skipped": 1}
     assert uris(state) == {"slack.zip!/general"}
-    assert outcomes(ingest()) == {"found": 3, "unchanged": 2, "skipped": 1}
+    report = ingest()
+    assert outcomes(report) == {"found": 3, "unchanged": 2, "skipped": 1}
+    assert report["rules"] == {"include_private is not set": 1}
 
 
 def test_files_beside_the_conversations_are_documents(ingest, folder, state):
