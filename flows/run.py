@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from checks.balance import is_balanced, judge_run
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
+from flows.outages import persistently
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
@@ -17,7 +18,7 @@ from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known
-from index.publishing import Index
+from index.stores import Index
 
 
 @dataclass(slots=True)
@@ -114,15 +115,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    with run.index.catalog.writing() as connection:
-        run.took_over = run_rows.start_run(
-            connection,
-            run_id=run.id,
-            source=run.source.name,
-            root=run.source.uri,
-            flow_run_id=flow_run_id,
-            now=datetime.now(UTC),
-        )
+    run.took_over = persistently(lambda: _start(run, flow_run_id))
     try:
         yield
     except RunFailed:
@@ -130,6 +123,18 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     except BaseException as error:
         run.stop.set()
         raise _ended_by(run, error) from error
+
+
+def _start(run: Run, flow_run_id: str | None) -> list[str]:
+    with run.index.catalog.writing() as connection:
+        return run_rows.start_run(
+            connection,
+            run_id=run.id,
+            source=run.source.name,
+            root=run.source.uri,
+            flow_run_id=flow_run_id,
+            now=datetime.now(UTC),
+        )
 
 
 def _ended_by(run: Run, error: BaseException) -> RunFailed:
