@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.commands import generation, ingest, look, quarantine, reconcile
+from flows.commands import generation, ingest, look, quarantine, upkeep
 
 app = typer.Typer(
     name="headwater",
@@ -17,7 +17,8 @@ app.command()(look.status)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(look.search)
 app.command()(look.explain)
-app.command()(reconcile.reconcile)
+app.command()(upkeep.reconcile)
+app.command()(upkeep.clean)
 app.add_typer(generation.app, name="generation")
 app.command()(look.doctor)
 

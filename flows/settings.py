@@ -139,6 +139,13 @@ class LimitSettings(_Strict):
         )
 
 
+class RetentionSettings(_Strict):
+    """How long the past is kept."""
+
+    history: Duration = timedelta(days=90)
+    """What ceased to be searchable longer ago is no longer known to `--as-of`."""
+
+
 class IndexSettings(_Strict):
     """What documents are made into."""
 
@@ -169,6 +176,7 @@ class Settings(BaseSettings):
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(
