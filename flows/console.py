@@ -147,6 +147,8 @@ def show_report(report: Mapping[str, Any]) -> None:
     out.print(f"{balanced}: run {report['run_id']}")
     if report["took_over"]:
         out.print(f"finished what {len(report['took_over'])} interrupted run(s) had begun")
+    for note in report["notes"]:
+        err.print(f"[yellow]{escape(note)}[/]")
     if report["error"]:
         err.print(f"[bold red]{escape(report['error'])}[/]")
     if documents["quarantined"]:

@@ -33,7 +33,7 @@ from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
 from flows.run import Run, current, recorded
 from flows.selection import select_source
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 from flows.sources import SourceUnreadable, list_source
 from flows.wiring import (
     make_expectation,
@@ -41,6 +41,7 @@ from flows.wiring import (
     make_state_dir,
     open_catalog,
     open_index,
+    wanted_generation,
 )
 from index.batching import batches
 from index.catalog import documents as document_rows
@@ -50,6 +51,7 @@ from index.catalog.runs import DocumentOutcome, RunState
 from index.converging import recover
 from index.plan import Known, Listed, Outcome, Plan, by_container, make_plan, rules
 from index.publishing import Written, embed, publish, retire
+from index.stores import Index
 
 _Value = TypeVar("_Value")
 
@@ -106,7 +108,18 @@ def ingest(
         ):
             expected = make_expectation(settings, chosen)
             run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())
+            run.notes = _notes(settings, index)
             return _run(run, verify=verify, allow_removal=allow_removal)
+
+
+def _notes(settings: Settings, index: Index) -> list[str]:
+    wanted = wanted_generation(settings)
+    if wanted.id in {target.generation.id for target in index.targets}:
+        return []
+    return [
+        f"the settings ask for another generation, {wanted.model} with {wanted.chunker}: "
+        "headwater generation build, then promote; until then the one that is live is kept up"
+    ]
 
 
 def _run(run: Run, *, verify: bool, allow_removal: bool) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class RunReport:
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    notes: Sequence[str] = ()
+    """What else whoever runs it should know, a line each."""
     error: str = ""
     """One line, if the run failed."""
 
@@ -88,6 +90,7 @@ class RunReport:
             "balanced": self.balanced,
             "took_over": list(self.took_over),
             "removal_withheld": len(self.withheld),
+            "notes": list(self.notes),
             "error": self.error or None,
         }
 

@@ -37,6 +37,8 @@ class Run:
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    notes: Sequence[str] = ()
+    """What else whoever runs it should know."""
     removed_members: list[Known] = field(default_factory=list)
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
@@ -85,6 +87,7 @@ class Run:
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
+            notes=self.notes,
             error=error,
         )
 
