@@ -147,12 +147,20 @@ def show_report(report: Mapping[str, Any]) -> None:
     out.print(f"{balanced}: run {report['run_id']}")
     if report["took_over"]:
         out.print(f"finished what {len(report['took_over'])} interrupted run(s) had begun")
+    _show_trouble(report)
+    if documents["quarantined"]:
+        out.print("what to do about those quarantined: headwater quarantine list")
+
+
+def _show_trouble(report: Mapping[str, Any]) -> None:
     for note in report["notes"]:
         err.print(f"[yellow]{escape(note)}[/]")
     if report["error"]:
         err.print(f"[bold red]{escape(report['error'])}[/]")
-    if documents["quarantined"]:
-        out.print("what to do about those quarantined: headwater quarantine list")
+    for uri in report["would_remove"]:
+        err.print(f"  would be removed: {escape(uri)}")
+    if (n_more := report["removal_withheld"] - len(report["would_remove"])) > 0:
+        err.print(f"  and {n_more:,} more")
 
 
 def _show_count(n: int, what: str) -> None:

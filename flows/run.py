@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from checks.balance import is_balanced, judge_run
@@ -74,7 +74,9 @@ class Run:
             state = judge_run(
                 balanced=balanced, guarded=bool(self.withheld), outcomes=tally.outcomes
             )
-        with self.index.catalog.reading() as connection:
+        lags: Sequence[float] = ()
+        # The catalog may be what ends the run.
+        with suppress(StoreUnavailable), self.index.catalog.reading() as connection:
             lags = run_rows.lags(connection, self.id)
         return RunReport(
             run_id=self.id,
@@ -144,7 +146,7 @@ def _ended_by(run: Run, error: BaseException) -> RunFailed:
     interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
     state = RunState.INTERRUPTED if interrupted else RunState.FAILED
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
-    report = run.report(state, said)
+    report = replace(run.report(state, said), code=getattr(error, "code", None))
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
         run.end(report)
     return RunFailed(report)

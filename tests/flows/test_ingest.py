@@ -250,7 +250,7 @@ def test_the_removal_guard_keeps_what_an_outage_seems_to_have_taken(ingest, fold
     report = ingest()
     assert report["state"] == "failed"
     assert "--allow-removal" in report["error"]
-    assert report["removal_withheld"] == 3
+    assert report["removal_withheld"] == len(report["would_remove"]) == 3
     assert contents(state) == before
     found(ingest(allow_removal=True), found=2, unchanged=2, removed=3)
     assert len(contents(state)) == 2
@@ -269,6 +269,7 @@ def test_a_source_that_is_gone_fails_the_run_and_keeps_its_documents(
     report = ingest("s", config=str(config))
     assert report["state"] == "failed"
     assert "No such file" in report["error"]
+    assert report["code"] == "source_unreadable"
     assert contents(state) == before
 
 
