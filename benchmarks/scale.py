@@ -37,20 +37,30 @@ from flows.prefect_runtime import prefect_server
 from flows.settings import load_settings
 from flows.status import all_statuses
 from flows.wiring import open_catalog, open_index
-from index.embedding import Embedder
+from index.embedding import Embedder, ModelFiles
 from index.search import search
 
 _DIMENSION: Final = 384
+_INTRINSIC: Final = 16
 _SHARES: Final = (100, 10, 1)
 _WORDS_IN_CHUNK: Final = 45
 _N_SEARCHES: Final = 20
 _SETTLED_S: Final = 2.5
 """What was written less than 2 s before it was read is read once more by the next run."""
-_VOCABULARY: Final = [hashlib.sha256(bytes([n])).hexdigest()[: 3 + n % 6] for n in range(256)]
+_VOCABULARY: Final = [
+    first + last
+    for first in ("", "under", "over", "out", "in", "back", "fore", "up")
+    for last in ("line", "take", "work", "ground", "hand", "side", "stand", "come", "house")
+]
 
 
 class HashEmbedder(Embedder):
-    """Makes a unit vector of a text's hash."""
+    """Makes a unit vector of a text's hash, in a subspace of few dimensions, as texts' are."""
+
+    def __init__(self, files: ModelFiles) -> None:
+        super().__init__(files)
+        axes = np.random.default_rng(0).standard_normal((_INTRINSIC, _DIMENSION))
+        self._axes = axes.astype(np.float32)
 
     def load(self) -> None: ...
 
@@ -64,7 +74,7 @@ class HashEmbedder(Embedder):
 
     def embed_question(self, words: str) -> NDArray[np.float32]:
         seed = int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big")
-        vector = np.random.default_rng(seed).standard_normal(_DIMENSION).astype(np.float32)
+        vector = np.random.default_rng(seed).standard_normal(_INTRINSIC, np.float32) @ self._axes
         unit: NDArray[np.float32] = vector / np.linalg.norm(vector)
         return unit
 
