@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.commands import generation, ingest, look, quarantine, upkeep
+from flows.commands import generation, ingest, look, quarantine, reprocess, upkeep
 
 app = typer.Typer(
     name="headwater",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command()(ingest.ingest)
 app.command()(look.status)
 app.add_typer(quarantine.app, name="quarantine")
+app.command()(reprocess.reprocess)
 app.command()(look.search)
 app.command()(look.explain)
 app.command()(upkeep.reconcile)

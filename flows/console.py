@@ -145,6 +145,8 @@ def show_report(report: Mapping[str, Any]) -> None:
     _show_count(chunks["written"], f"vectors written; {stored}")
     balanced = "balanced" if report["balanced"] else "[bold red]does not balance[/]"
     out.print(f"{balanced}: run {report['run_id']}")
+    if report["released"]:
+        out.print(f"{report['released']:,} from quarantine were tried again")
     if report["took_over"]:
         out.print(f"finished what {len(report['took_over'])} interrupted run(s) had begun")
     _show_trouble(report)
@@ -228,6 +230,41 @@ def show_entries(entries: Iterable[Mapping[str, Any]]) -> None:
             said = escape(entry["detail"]) + ignored
             out.print(f"  [cyan]{entry['id']}[/]  {where}  [dim]{said}[/]")
         out.print()
+
+
+def show_groups(groups: Iterable[Mapping[str, Any]]) -> None:
+    """Quarantine entries, those that failed in one way on one line, with what to do about them."""
+    by_code: dict[str, list[Mapping[str, Any]]] = {}
+    for group in groups:
+        by_code.setdefault(group["code"], []).append(group)
+    if not by_code:
+        out.print("Nothing is in quarantine.")
+    for code, members in sorted(by_code.items()):
+        out.print(f"[bold]{code}[/]  {sum(group['n_entries'] for group in members):,}")
+        out.print(f"  {REMEDIES[Reason(code)]}", style="italic")
+        for group in members:
+            _show_group(group)
+        out.print()
+
+
+def _show_group(group: Mapping[str, Any]) -> None:
+    n, first = group["n_entries"], escape(f"{group['source']}: {group['first_uri']}")
+    name = group["first_id"] if n == 1 else f"{n:,} x group {group['failure_group']}"
+    more = f" and {n - 1:,} more" if n > 1 else ""
+    ignored = ", ignored" if group["state"] == "ignored" else ""
+    out.print(f"  [cyan]{name}[/]  {first}{more}  [dim]{escape(group['detail'])}{ignored}[/]")
+
+
+def show_reprocessed(report: Mapping[str, Any]) -> None:
+    """What came of each entry that was tried again."""
+    show_report(report)
+    for entry in report["entries"]:
+        where = escape(entry["uri"])
+        if entry["state"] == "resolved":
+            out.print(f"  [green]resolved[/]  {where}")
+        else:
+            why = escape(f"{entry['code']}: {entry['detail']}")
+            out.print(f"  [red]{entry['state']}[/]  {where}  [dim]{why}[/]")
 
 
 def show_fields(fields: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from index.targets import identify
 from parsers.document import ParsedDocument
 from parsers.frames import Failure
 from parsers.reasons import Reason
-from parsers.registry import parse_fingerprint, parser_key
+from parsers.registry import parse_fingerprint
 
 
 def prepare(
@@ -77,9 +77,8 @@ def _candidate(
 ) -> _Candidate:
     key = parse_fingerprint(read.fetched.sha256, document.media_type, workshop.options)
     workshop.index.texts.put(key, document)
-    seen = seen_as(
-        workshop, read, document.media_type, parser_key(document.media_type, workshop.options)
-    )
+    expected = workshop.expected.parser_key(document.media_type)
+    seen = seen_as(workshop, read, document.media_type, expected)
     unusable = frozenset(problem.number for problem in quality.problems if problem.number)
     prepared = Prepared(
         seen=seen,

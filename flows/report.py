@@ -58,6 +58,8 @@ class RunReport:
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    n_released: int = 0
+    """Documents from quarantine that were tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know, a line each."""
     error: str = ""
@@ -97,6 +99,7 @@ class RunReport:
             "removal_withheld": len(self.withheld),
             "would_remove": list(self.withheld[:_SHOWN]),
             "code": self.code,
+            "released": self.n_released,
             "notes": list(self.notes),
             "error": self.error or None,
         }

@@ -1,7 +1,7 @@
 """A run while it goes on, and the record of it in the catalog."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -14,11 +14,21 @@ from flows.outages import persistently
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
+from index.catalog import quarantine
 from index.catalog import runs as run_rows
-from index.catalog.runs import RunState
+from index.catalog.runs import RunKind, RunState
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known
 from index.stores import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What to try that the settings do not say."""
+
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+    read_as: Callable[[str], str] = lambda uri: ""
+    """Of a uri, the media type to take it for; empty if it is to say itself."""
 
 
 @dataclass(slots=True)
@@ -31,12 +41,17 @@ class Run:
     index: Index
     expected: Expectation
     progress: Progress
+    kind: RunKind = RunKind.INGEST
+    attempt: Attempt = Attempt()
+    """What is different in it from what the settings say."""
     clock: StageClock = field(default_factory=StageClock)
     n_found: int = 0
     took_over: Sequence[str] = ()
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    n_released: int = 0
+    """Documents from quarantine that are tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know."""
     removed_members: list[Known] = field(default_factory=list)
@@ -89,6 +104,7 @@ class Run:
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
+            n_released=self.n_released,
             notes=self.notes,
             error=error,
         )
@@ -105,7 +121,9 @@ class Run:
                 report=report.as_json(),
                 error=report.error or None,
             )
-            if report.state not in (RunState.FAILED, RunState.INTERRUPTED):
+            # To read some documents again says nothing of the others.
+            ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
+            if ended_well and self.kind is RunKind.INGEST:
                 run_rows.mark_succeeded(connection, self.source.name, now)
 
 
@@ -131,14 +149,17 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
 
 
 def _start(run: Run, flow_run_id: str | None) -> list[str]:
+    now = datetime.now(UTC)
     with run.index.catalog.writing() as connection:
+        quarantine.stop_retrying(connection, run.source.name, now)
         return run_rows.start_run(
             connection,
             run_id=run.id,
             source=run.source.name,
             root=run.source.uri,
             flow_run_id=flow_run_id,
-            now=datetime.now(UTC),
+            now=now,
+            kind=run.kind,
         )
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -236,6 +237,19 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
     _require_unique_names(settings)
     _require_passwords(settings, file)
     return _anchored(settings, file.parent, state_given=state_dir is not None)
+
+
+def with_limits(settings: Settings, limits: Mapping[str, float]) -> Settings:
+    """The same settings with other values in `[limits]`.
+
+    Raises:
+        SettingsError: There is no such limit, or the value is wrong.
+    """
+    try:
+        changed = LimitSettings(**{**settings.limits.model_dump(), **limits})
+    except ValidationError as error:
+        raise SettingsError(_in_words(error, Path("limits"))) from error
+    return settings.model_copy(update={"limits": changed})
 
 
 def _in_words(error: ValidationError, file: Path) -> str:

@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -181,13 +181,27 @@ def text_store(settings: Settings) -> TextStore:
     return TextStore(settings.state_dir / "texts")
 
 
-def make_sandbox(settings: Settings, source: SourceSettings) -> Sandbox:
-    """The sandbox for a source's documents; whoever asked for it closes it."""
+def make_sandbox(
+    settings: Settings,
+    source: SourceSettings,
+    *,
+    passwords: tuple[str, ...] = (),
+    read_as: Callable[[str], str] = lambda uri: "",
+) -> Sandbox:
+    """The sandbox for a source's documents; whoever asked for it closes it.
+
+    Args:
+        settings: Limits and options.
+        source: Whose documents.
+        passwords: To be tried besides those that the settings name.
+        read_as: Of a uri, the media type to take it for.
+    """
     return Sandbox(
         settings.limits.limits,
         settings.parse_options(source),
         n_workers=settings.limits.workers,
-        passwords=source.passwords_for,
+        passwords=lambda uri: (*passwords, *source.passwords_for(uri)),
+        read_as=read_as,
     )
 
 

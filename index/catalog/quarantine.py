@@ -87,13 +87,15 @@ def _again(entry: RowMapping, failure: Failed, now: datetime) -> dict[str, objec
     """An entry that was resolved, or whose document now fails otherwise, is open again."""
     same = entry["code"] == failure.code and entry["sha256"] == failure.sha256
     if same and entry["state"] != EntryState.RESOLVED:
-        return {"n_attempts": entry["n_attempts"] + 1}
+        ignored = entry["state"] == EntryState.IGNORED
+        state = EntryState.IGNORED if ignored else EntryState.OPEN
+        return {"n_attempts": entry["n_attempts"] + 1, "state": state}
     started = {"first_seen_at": now, "n_attempts": 1, "state": EntryState.OPEN}
     return started | {"history": [*entry["history"], _event(now, "quarantined", failure.code)]}
 
 
-def _event(now: datetime, what: str, why: str) -> dict[str, str | None]:
-    return {"at": iso(now), "who": "headwater", "what": what, "why": why}
+def _event(now: datetime, what: str, why: str, who: str = "headwater") -> dict[str, str | None]:
+    return {"at": iso(now), "who": who, "what": what, "why": why}
 
 
 def mark_seen(connection: Connection, document_ids: Sequence[str], now: datetime) -> None:
@@ -117,6 +119,62 @@ def resolve(connection: Connection, document_ids: Sequence[str], why: str, now: 
                     history=[*entry["history"], _event(now, "resolved", why)],
                 )
             )
+
+
+def move(
+    connection: Connection,
+    entries: Sequence[RowMapping],
+    state: EntryState,
+    *,
+    who: str,
+    why: str,
+    now: datetime,
+) -> None:
+    """Give entries another state, and note who did it and why."""
+    for entry in entries:
+        connection.execute(
+            sa.update(tables.quarantine)
+            .where(tables.quarantine.c.id == entry["id"])
+            .values(state=state, history=[*entry["history"], _event(now, state, why, who)])
+        )
+
+
+def stop_retrying(connection: Connection, source: str, now: datetime) -> None:
+    """Open the entries again that a run which never ended was retrying."""
+    entry = tables.quarantine.c
+    query = sa.select(tables.quarantine).where(
+        entry.source == source, entry.state == EntryState.RETRYING
+    )
+    left = connection.execute(query).mappings().all()
+    move(connection, left, EntryState.OPEN, who="headwater", why="interrupted", now=now)
+
+
+def group_entries(connection: Connection, source: str | None = None) -> Sequence[RowMapping]:
+    """Entries that are not resolved, those that failed in one way as one row: how many there are,
+    and of the first by uri what else is known.
+    """
+    entry = tables.quarantine.c
+    query = sa.select(
+        entry.failure_group,
+        entry.source,
+        entry.code,
+        entry.state,
+        sa.func.count().label("n_entries"),
+        sa.func.min(entry.uri).label("first_uri"),
+        sa.func.min(entry.id).label("first_id"),
+        sa.func.min(entry.detail).label("detail"),
+        sa.func.min(entry.first_seen_at).label("first_seen_at"),
+        sa.func.max(entry.last_seen_at).label("last_seen_at"),
+        sa.func.max(entry.n_attempts).label("n_attempts"),
+    ).where(entry.state != EntryState.RESOLVED)
+    if source is not None:
+        query = query.where(entry.source == source)
+    query = query.group_by(entry.failure_group, entry.source, entry.code, entry.state)
+    return (
+        connection.execute(query.order_by(entry.source, sa.desc("n_entries"), entry.code))
+        .mappings()
+        .all()
+    )
 
 
 def unresolved(connection: Connection, source: str | None = None) -> Sequence[RowMapping]:

@@ -21,6 +21,13 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class RunKind(StrEnum):
+    INGEST = "ingest"
+    """Over a whole source."""
+    REPROCESS = "reprocess"
+    """Over chosen documents of it that were in quarantine."""
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentOutcome:
     """What a run did with one document; not stored for unchanged ones."""
@@ -51,6 +58,7 @@ def start_run(
     root: str,
     flow_run_id: str | None,
     now: datetime,
+    kind: RunKind = RunKind.INGEST,
 ) -> list[str]:
     """Record that a run begins.
 
@@ -72,6 +80,7 @@ def start_run(
         sa.insert(tables.run).values(
             id=run_id,
             source=source,
+            kind=kind,
             flow_run_id=flow_run_id,
             state=RunState.RUNNING,
             started_at=now,

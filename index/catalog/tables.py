@@ -47,6 +47,7 @@ run = sa.Table(
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("source", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="ingest or reprocess"),
     sa.Column("flow_run_id", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
