@@ -1,14 +1,23 @@
 """The command line: `headwater --help` is the map."""
 
-import json
-import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from flows.cli_alerts import alerts_app
+from flows.command_line import (
+    FAILED,
+    INTERRUPTED,
+    QUARANTINED,
+    AsJson,
+    Config,
+    State,
+    print_json,
+    settings_with_state,
+    told_in_one_line,
+)
 
 app = typer.Typer(
     name="headwater",
@@ -20,21 +29,7 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(no_args_is_help=True, help="What could not be read, why, what to do.")
 app.add_typer(quarantine_app, name="quarantine")
-
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="Settings file.  [default: headwater.toml, if there is one]"),
-]
-State = Annotated[
-    Path | None,
-    typer.Option("--state", help="State directory, in place of the one in the settings."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-
-_FAILED = 1
-_USAGE = 2
-_QUARANTINED = 3
-_INTERRUPTED = 130
+app.add_typer(alerts_app, name="alerts")
 
 
 @app.command()
@@ -68,7 +63,7 @@ def ingest(
         headwater ingest handbook wiki --config headwater.toml
         headwater ingest s3://bucket/policies --state /var/lib/headwater --json
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.errors import UsageError
         from flows.prefect_runtime import is_configured, prefect_server
@@ -102,7 +97,7 @@ def ingest(
                     finally:
                         watching.reset(token)
                 reports.append(report)
-                _print_json(report) if as_json else console.show_report(report)
+                print_json(report) if as_json else console.show_report(report)
         _exit_by(reports, strict=strict)
 
 
@@ -117,21 +112,21 @@ def status(config: Config = None, state: State = None, as_json: AsJson = False) 
         headwater status
         headwater status --json || page-somebody
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.status import all_statuses
         from flows.wiring import open_catalog
 
-        settings = _settings_with_state(config, state)
+        settings = settings_with_state(config, state)
         with open_catalog(settings) as catalog:
             statuses = all_statuses(settings, catalog)
         if as_json:
             for one in statuses:
-                _print_json(one.as_json())
+                print_json(one.as_json())
         else:
             console.show_statuses(statuses)
         if any(one.state == "error" for one in statuses):
-            raise typer.Exit(_FAILED)
+            raise typer.Exit(FAILED)
 
 
 @quarantine_app.command("list")
@@ -148,17 +143,17 @@ def quarantine_list(
         headwater quarantine list
         headwater quarantine list --source handbook --json
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.wiring import open_catalog
         from index.catalog.quarantine import unresolved
 
-        settings = _settings_with_state(config, state)
+        settings = settings_with_state(config, state)
         with open_catalog(settings) as catalog, catalog.reading() as connection:
             entries = [_entry(row) for row in unresolved(connection, source)]
         if as_json:
             for entry in entries:
-                _print_json(entry)
+                print_json(entry)
         else:
             console.show_entries(entries)
 
@@ -176,14 +171,14 @@ def quarantine_show(
 
         headwater quarantine show 3f9a1c
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.errors import UsageError
         from flows.wiring import open_catalog
         from index.catalog.quarantine import find_entries
         from parsers.reasons import REMEDIES, Reason
 
-        settings = _settings_with_state(config, state)
+        settings = settings_with_state(config, state)
         with open_catalog(settings) as catalog, catalog.reading() as connection:
             found = find_entries(connection, entry_id)
         if len(found) != 1:
@@ -198,7 +193,7 @@ def quarantine_show(
             "history": row["history"],
             "traceback": row["traceback"],
         }
-        _print_json(shown) if as_json else console.show_fields(shown)
+        print_json(shown) if as_json else console.show_fields(shown)
 
 
 @app.command()
@@ -217,17 +212,17 @@ def search(
         headwater search "how do I book travel"
         headwater search "notice period" -k 3 --source contracts --json
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.wiring import open_index
         from index.search import search as find
 
-        settings = _settings_with_state(config, state)
+        settings = settings_with_state(config, state)
         with open_index(settings) as index:
             results = find(index, words, k, source=source)
         if as_json:
             for result in results:
-                _print_json(result.as_json())
+                print_json(result.as_json())
         else:
             console.show_results(results)
 
@@ -246,20 +241,20 @@ def explain(
         headwater explain 0f2c6a0b7c3e4d5f8a9b0c1d2e3f4a5b
         headwater explain pages/leave.md --json
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.errors import UsageError
         from flows.explain import explain_chunk, explain_uri
         from flows.wiring import open_catalog, text_store
 
-        settings = _settings_with_state(config, state)
+        settings = settings_with_state(config, state)
         with open_catalog(settings) as catalog:
             chunk = explain_chunk(catalog, text_store(settings), named)
             found = [chunk] if chunk else explain_uri(catalog, named)
         if not found:
             raise UsageError(f"no searchable chunk and no document is called {named}")
         for one in found:
-            _print_json(one) if as_json else console.show_fields(one)
+            print_json(one) if as_json else console.show_fields(one)
 
 
 @app.command()
@@ -272,7 +267,7 @@ def doctor(config: Config = None, state: State = None, as_json: AsJson = False) 
 
         headwater doctor
     """
-    with _told_in_one_line():
+    with told_in_one_line():
         from flows import console
         from flows.doctor import examine
         from flows.settings import load_settings
@@ -281,11 +276,11 @@ def doctor(config: Config = None, state: State = None, as_json: AsJson = False) 
         for finding in examine(load_settings(config, state)):
             findings.append(finding)
             if as_json:
-                _print_json({"check": finding.check, "ok": finding.ok, "detail": finding.detail})
+                print_json({"check": finding.check, "ok": finding.ok, "detail": finding.detail})
             else:
                 console.show_findings([finding])
         if not all(finding.ok for finding in findings):
-            raise typer.Exit(_FAILED)
+            raise typer.Exit(FAILED)
 
 
 def main() -> None:
@@ -322,25 +317,11 @@ def _ingest_one(
 def _exit_by(reports: list[dict[str, Any]], *, strict: bool) -> None:
     states = {report["state"] for report in reports}
     if "interrupted" in states:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if "failed" in states:
-        raise typer.Exit(_FAILED)
+        raise typer.Exit(FAILED)
     if strict and any(report["documents"]["quarantined"] for report in reports):
-        raise typer.Exit(_QUARANTINED)
-
-
-def _settings_with_state(config: Path | None, state: Path | None) -> Any:
-    """The settings, for commands that read what a run has left."""
-    from flows.errors import UserError
-    from flows.settings import load_settings
-    from flows.wiring import has_state
-
-    settings = load_settings(config, state)
-    if not has_state(settings):
-        raise UserError(
-            f"nothing has been ingested into {settings.state_dir} yet: headwater ingest FOLDER"
-        )
-    return settings
+        raise typer.Exit(QUARANTINED)
 
 
 def _entry(row: Any) -> dict[str, Any]:
@@ -359,38 +340,3 @@ def _entry(row: Any) -> dict[str, Any]:
         "state": row["state"],
         "group": row["failure_group"],
     }
-
-
-def _print_json(value: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def _told_in_one_line() -> Iterator[None]:
-    """Say what a user can mend in one line, and exit as the design says."""
-    from flows.errors import UsageError, UserError
-    from flows.settings import SettingsError
-    from index.embedding import ModelUnusable
-    from index.errors import StoreUnavailable
-
-    try:
-        yield
-    except (UsageError, SettingsError, ModelUnusable) as error:
-        _stop(str(error), _USAGE)
-    except StoreUnavailable as error:
-        _stop(f"{error.detail}. {error.remedy}", _FAILED)
-    except UserError as error:
-        _stop(str(error), _FAILED)
-    except BrokenPipeError:
-        # Whoever read our output has enough; do not trip over it again at exit.
-        sys.stdout = None
-    except OSError as error:
-        _stop(f"{error.filename or ''}: {error.strerror}".lstrip(": "), _FAILED)
-    except KeyboardInterrupt:
-        _stop("interrupted", _INTERRUPTED)
-
-
-def _stop(message: str, status: int) -> None:
-    sys.stderr.write(f"headwater: {message}\n")
-    raise typer.Exit(status)

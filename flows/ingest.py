@@ -27,6 +27,7 @@ from flows.batch import PreparedBatch, Workshop
 from flows.conversations import gather
 from flows.errors import RunFailed
 from flows.lease import write_lease
+from flows.outages import outages_told
 from flows.preparation import prepare
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
@@ -90,7 +91,8 @@ def ingest(
     """
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
     make_state_dir(settings)
-    with write_lease(settings.state_dir), open_index(settings) as index:
+    told = outages_told(settings, source)
+    with told, write_lease(settings.state_dir), open_index(settings) as index:
         chosen = select_source(settings, index.catalog, source)
         expected = make_expectation(settings, chosen, index.generation)
         run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())

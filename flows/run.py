@@ -7,9 +7,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from checks.alerts import Condition
 from checks.balance import is_balanced, judge_run
+from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_killed
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
+from flows.events import publish
+from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
@@ -40,6 +44,8 @@ class Run:
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
     """Documents in containers that a rule excludes from now on."""
+    found: list[Condition] = field(default_factory=list)
+    """What its checks found that people are to be told."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
@@ -87,8 +93,13 @@ class Run:
             error=error,
         )
 
-    def end(self, report: RunReport) -> None:
-        """Record how the run ended."""
+    def end(self, report: RunReport, cause: BaseException | None = None) -> None:
+        """Record how the run ended, and what people are to be told of it.
+
+        Args:
+            report: What came of it.
+            cause: What ended it before its time.
+        """
         now = datetime.now(UTC)
         with self.index.catalog.writing() as connection:
             run_rows.end_run(
@@ -101,6 +112,9 @@ class Run:
             )
             if report.state not in (RunState.FAILED, RunState.INTERRUPTED):
                 run_rows.mark_succeeded(connection, self.source.name, now)
+            end = RunEnd(report, cause, self.found)
+            happened = settle_alerts(connection, self.settings, end, now)
+        publish(happened)
 
 
 current: ContextVar[Run] = ContextVar("current_run")
@@ -114,6 +128,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
+    now = datetime.now(UTC)
     with run.index.catalog.writing() as connection:
         run.took_over = run_rows.start_run(
             connection,
@@ -121,8 +136,11 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
             source=run.source.name,
             root=run.source.uri,
             flow_run_id=flow_run_id,
-            now=datetime.now(UTC),
+            now=now,
         )
+        happened = tell_of_killed(connection, run.settings, run.source.name, run.took_over, now)
+    publish(happened)
+    deliver_pending(run.index.catalog, run.settings, budget_s=START_BUDGET_S)
     try:
         yield
     except RunFailed:
@@ -130,6 +148,8 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     except BaseException as error:
         run.stop.set()
         raise _ended_by(run, error) from error
+    finally:
+        deliver_pending(run.index.catalog, run.settings, budget_s=RUN_BUDGET_S)
 
 
 def _ended_by(run: Run, error: BaseException) -> RunFailed:
@@ -138,5 +158,5 @@ def _ended_by(run: Run, error: BaseException) -> RunFailed:
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
     report = run.report(state, said)
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
-        run.end(report)
+        run.end(report, error)
     return RunFailed(report)

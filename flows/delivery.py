@@ -1,0 +1,93 @@
+"""One message to one receiver, through Apprise.
+
+Apprise swallows failures and says why only in its log, with addresses that may hold secrets: what
+comes out of here are words of our own.
+"""
+
+import logging
+import re
+import threading
+from typing import Any, Final
+
+from index.catalog.alerts import Letter, Phase, Severity
+
+UNREACHABLE: Final = "the receiver cannot be reached, or does not answer"
+REFUSED: Final = "the receiver did not take it"
+NOT_UNDERSTOOD: Final = "Apprise knows no such service"
+_STATUS: Final = re.compile(r"\berror[=:]\s*(\d{3})\b")
+_NO_CONNECTION: Final = re.compile(r"connection error|socket|timed? ?out", re.IGNORECASE)
+_LOGGER: Final = logging.getLogger("apprise")
+
+
+def is_understood(url: str) -> bool:
+    """Whether Apprise knows how to send to such a URL."""
+    return _receiver(url) is not None
+
+
+def send(url: str, letter: Letter) -> str:
+    """Send a message, and wait until the receiver has taken it.
+
+    Returns:
+        Why it did not arrive; empty if it did.
+    """
+    import apprise
+
+    receiver = _receiver(url)
+    if receiver is None:
+        return NOT_UNDERSTOOD
+    said = _Said()
+    _LOGGER.addHandler(said)
+    try:
+        arrived = apprise.Apprise(receiver, asset=receiver.asset).notify(
+            title=letter.title,
+            body=letter.body,
+            notify_type=_kind(letter),
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+    finally:
+        _LOGGER.removeHandler(said)
+    return "" if arrived else _why(said.lines)
+
+
+def _receiver(url: str) -> Any:
+    import apprise
+
+    # Its warnings show the URL.
+    _LOGGER.propagate = False
+    asset = apprise.AppriseAsset(
+        app_id="Headwater",
+        app_desc="Headwater",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        async_mode=False,
+    )
+    return apprise.Apprise.instantiate(url, asset=asset)
+
+
+def _kind(letter: Letter) -> Any:
+    from apprise import NotifyType
+
+    if letter.phase is Phase.RESOLVED:
+        return NotifyType.SUCCESS
+    return NotifyType.FAILURE if letter.severity is Severity.ERROR else NotifyType.WARNING
+
+
+class _Said(logging.Handler):
+    """What Apprise logs in this thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._thread = threading.get_ident()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.lines.append(record.getMessage())
+
+
+def _why(lines: list[str]) -> str:
+    said = "\n".join(lines)
+    if status := _STATUS.search(said):
+        return f"{REFUSED} (HTTP {status.group(1)})"
+    return UNREACHABLE if _NO_CONNECTION.search(said) else REFUSED
