@@ -7,11 +7,17 @@ import os
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from checks.alerts import Route
 from flows.duration import Duration
 from index.catalog.alerts import Severity
+
+
+def _variable(value: str) -> str:
+    if not value.isidentifier():
+        raise ValueError("the name of an environment variable that holds the URL")
+    return value
 
 
 class _Strict(BaseModel):
@@ -25,7 +31,7 @@ class TargetSettings(_Strict):
     name: Annotated[str, Field(min_length=1, max_length=63)]
     url: SecretStr | None = None
     """An Apprise URL: Slack, e-mail, Teams, PagerDuty, a webhook, …"""
-    url_env: str | None = None
+    url_env: Annotated[str, AfterValidator(_variable)] | None = None
     """The environment variable that holds it."""
     block: str | None = None
     """The Prefect Secret block that holds it."""

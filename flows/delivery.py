@@ -7,6 +7,8 @@ comes out of here are words of our own.
 import logging
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from index.catalog.alerts import Letter, Phase, Severity
@@ -21,7 +23,8 @@ _LOGGER: Final = logging.getLogger("apprise")
 
 def is_understood(url: str) -> bool:
     """Whether Apprise knows how to send to such a URL."""
-    return _receiver(url) is not None
+    with _unheard():
+        return _receiver(url) is not None
 
 
 def send(url: str, letter: Letter) -> str:
@@ -32,28 +35,22 @@ def send(url: str, letter: Letter) -> str:
     """
     import apprise
 
-    receiver = _receiver(url)
-    if receiver is None:
-        return NOT_UNDERSTOOD
-    said = _Said()
-    _LOGGER.addHandler(said)
-    try:
+    with _unheard() as said:
+        receiver = _receiver(url)
+        if receiver is None:
+            return NOT_UNDERSTOOD
         arrived = apprise.Apprise(receiver, asset=receiver.asset).notify(
             title=letter.title,
             body=letter.body,
             notify_type=_kind(letter),
             body_format=apprise.NotifyFormat.TEXT,
         )
-    finally:
-        _LOGGER.removeHandler(said)
-    return "" if arrived else _why(said.lines)
+    return "" if arrived else _why(said)
 
 
 def _receiver(url: str) -> Any:
     import apprise
 
-    # Its warnings show the URL.
-    _LOGGER.propagate = False
     asset = apprise.AppriseAsset(
         app_id="Headwater",
         app_desc="Headwater",
@@ -73,17 +70,29 @@ def _kind(letter: Letter) -> Any:
     return NotifyType.FAILURE if letter.severity is Severity.ERROR else NotifyType.WARNING
 
 
-class _Said(logging.Handler):
-    """What Apprise logs in this thread."""
+class _Ear(logging.Filter):
+    """Hears what Apprise logs in this thread, and lets nobody else hear it: it shows URLs."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self._thread = threading.get_ident()
-        self.lines: list[str] = []
+        self.heard: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            self.lines.append(record.getMessage())
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.thread != self._thread:
+            return True
+        self.heard.append(record.getMessage())
+        return False
+
+
+@contextmanager
+def _unheard() -> Iterator[list[str]]:
+    ear = _Ear()
+    _LOGGER.addFilter(ear)
+    try:
+        yield ear.heard
+    finally:
+        _LOGGER.removeFilter(ear)
 
 
 def _why(lines: list[str]) -> str:

@@ -16,7 +16,7 @@ from flows.alert_settings import TargetSettings
 from flows.delivery import UNREACHABLE, send
 from flows.prefect_runtime import SecretMissing, secret_block
 from index.catalog import alerts as alert_rows
-from index.catalog.alerts import Delivery, Letter
+from index.catalog.alerts import Delivery, Key, Letter
 from index.catalog.database import Catalog
 
 RUN_BUDGET_S: Final = 20.0
@@ -38,6 +38,8 @@ class Attempt:
     delivery: Delivery
     problem: str | None
     """Why it did not arrive; empty if it did, None if it was not tried."""
+    behind: Delivery | None = None
+    """What failed before it, so that it was not tried."""
 
 
 def deliver(
@@ -88,7 +90,8 @@ def _record(catalog: Catalog, attempt: Attempt, now: datetime) -> None:
     delivery = attempt.delivery
     with catalog.writing() as connection:
         if attempt.problem is None:
-            alert_rows.release(connection, [delivery.id])
+            due_at = _next_try(attempt.behind or delivery, now) or now
+            alert_rows.release(connection, delivery.id, due_at)
         elif not attempt.problem:
             alert_rows.mark_delivered(connection, delivery.id, now)
         else:
@@ -146,7 +149,7 @@ def _awaited(
         yield attempt
     for mail in _by_target(list(left.values())).values():
         yield Attempt(mail[0], UNREACHABLE)
-        yield from (Attempt(delivery, None) for delivery in mail[1:])
+        yield from (Attempt(delivery, None, behind=mail[0]) for delivery in mail[1:])
 
 
 def _by_target(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
@@ -172,16 +175,18 @@ def _send_in_turn(
     stop: threading.Event,
 ) -> None:
     """Send one after the other; what follows upon one that failed is left for another time."""
-    behind = set()
-    is_reachable = True
+    failed: dict[Key, Delivery] = {}
+    away: Delivery | None = None
     for delivery in mail:
-        problem = None
-        if is_reachable and delivery.letter.key not in behind and not stop.is_set():
-            problem = send(url, delivery.letter)
-        if problem != "":
-            behind.add(delivery.letter.key)
-        is_reachable = is_reachable and problem != UNREACHABLE
-        done.put(Attempt(delivery, problem))
+        if stop.is_set():
+            return
+        behind = away or failed.get(delivery.letter.key)
+        problem = None if behind else send(url, delivery.letter)
+        if problem:
+            failed[delivery.letter.key] = delivery
+        if problem == UNREACHABLE:
+            away = delivery
+        done.put(Attempt(delivery, problem, behind))
 
 
 def send_now(targets: Sequence[TargetSettings], letters: Sequence[Letter]) -> list[Attempt]:

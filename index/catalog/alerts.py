@@ -249,9 +249,9 @@ def mark_undelivered(
         _attempted(connection, delivery_id, due_at=due_at, error=error)
 
 
-def release(connection: Connection, delivery_ids: Sequence[int]) -> None:
-    """Give back what was claimed and not tried."""
-    _set(connection, delivery_ids, claimed_until=None)
+def release(connection: Connection, delivery_id: int, due_at: datetime) -> None:
+    """Give back what was claimed and not tried; `due_at` is when to try it."""
+    _set(connection, [delivery_id], claimed_until=None, due_at=due_at)
 
 
 def _attempted(connection: Connection, delivery_id: int, **values: object) -> None:
