@@ -27,7 +27,7 @@ from flows.batch import PreparedBatch, Workshop
 from flows.conversations import gather
 from flows.errors import RunFailed
 from flows.lease import write_lease
-from flows.outages import outages_told
+from flows.outage_alerts import outages_told
 from flows.preparation import prepare
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown

@@ -90,8 +90,8 @@ def _record(catalog: Catalog, attempt: Attempt, now: datetime) -> None:
     delivery = attempt.delivery
     with catalog.writing() as connection:
         if attempt.problem is None:
-            due_at = _next_try(attempt.behind or delivery, now) or now
-            alert_rows.release(connection, delivery.id, due_at)
+            later = _next_try(attempt.behind or delivery, now)
+            alert_rows.release(connection, delivery.id, later or now)
         elif not attempt.problem:
             alert_rows.mark_delivered(connection, delivery.id, now)
         else:

@@ -16,7 +16,8 @@ HOMES = {
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
-    "prefect": {"flows/ingest.py", "flows/prefect_runtime.py"},
+    "apprise": {"flows/delivery.py"},
+    "prefect": {"flows/events.py", "flows/ingest.py", "flows/prefect_runtime.py"},
 }
 DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}
 

@@ -13,7 +13,7 @@ from flows.outbox import deliver
 from index.catalog.alerts import Key, Letter, Phase, Severity, post, undelivered
 from index.catalog.database import Catalog
 from tests.flows.conftest import SECRET
-from tests.receivers import MailServer, Webhook, silent_receiver
+from tests.receivers import MailServer, silent_receiver
 
 RUN = Key("run", "handbook")
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
