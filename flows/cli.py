@@ -1,6 +1,7 @@
 """The command line: `headwater --help` is the map."""
 
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,14 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="What could not be read,
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(alerts_app, name="alerts")
 
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="As it was then: 2026-10-31, 2026-10-31T12:00Z."),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="For another process to end.")
+]
+
 
 @app.command()
 def ingest(
@@ -51,6 +60,7 @@ def ingest(
     allow_removal: Annotated[
         bool, typer.Option("--allow-removal", help="Remove what is gone, however much it is.")
     ] = False,
+    wait: Wait = 0,
 ) -> None:
     """Make the index follow its sources: one run for each, now.
 
@@ -93,6 +103,7 @@ def ingest(
                             settings.state_dir,
                             verify=verify,
                             allow_removal=allow_removal,
+                            wait_s=wait,
                         )
                     finally:
                         watching.reset(token)
@@ -201,6 +212,7 @@ def search(
     words: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many chunks at most.")] = 5,
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    as_of: AsOf = None,
     config: Config = None,
     state: State = None,
     as_json: AsJson = False,
@@ -211,15 +223,17 @@ def search(
 
         headwater search "how do I book travel"
         headwater search "notice period" -k 3 --source contracts --json
+        headwater search "notice period" --as-of 2026-10-31T12:00
     """
     with told_in_one_line():
         from flows import console
-        from flows.wiring import open_index
-        from index.search import search as find
+        from flows.searching import find_as_of, find_now
 
-        settings = settings_with_state(config, state)
-        with open_index(settings) as index:
-            results = find(index, words, k, source=source)
+        settings, moment = settings_with_state(config, state), _moment(as_of)
+        if moment is None:
+            results = find_now(settings, words, k, source)
+        else:
+            results = find_as_of(settings, words, k, source, moment)
         if as_json:
             for result in results:
                 print_json(result.as_json())
@@ -230,6 +244,7 @@ def search(
 @app.command()
 def explain(
     named: Annotated[str, typer.Argument(metavar="CHUNK_ID or URI")],
+    as_of: AsOf = None,
     config: Config = None,
     state: State = None,
     as_json: AsJson = False,
@@ -240,6 +255,7 @@ def explain(
 
         headwater explain 0f2c6a0b7c3e4d5f8a9b0c1d2e3f4a5b
         headwater explain pages/leave.md --json
+        headwater explain pages/leave.md --as-of 2026-10-31
     """
     with told_in_one_line():
         from flows import console
@@ -247,12 +263,12 @@ def explain(
         from flows.explain import explain_chunk, explain_uri
         from flows.wiring import open_catalog, text_store
 
-        settings = settings_with_state(config, state)
+        settings, moment = settings_with_state(config, state), _moment(as_of)
         with open_catalog(settings) as catalog:
-            chunk = explain_chunk(catalog, text_store(settings), named)
-            found = [chunk] if chunk else explain_uri(catalog, named)
+            chunk = explain_chunk(catalog, text_store(settings), named, moment)
+            found = [chunk] if chunk else explain_uri(catalog, named, moment)
         if not found:
-            raise UsageError(f"no searchable chunk and no document is called {named}")
+            raise UsageError(f"no chunk and no document is called {named}")
         for one in found:
             print_json(one) if as_json else console.show_fields(one)
 
@@ -295,6 +311,7 @@ def _ingest_one(
     *,
     verify: bool,
     allow_removal: bool,
+    wait_s: float,
 ) -> dict[str, Any]:
     """Run the flow; a run that failed gives its report too."""
     from flows.errors import RunFailed
@@ -307,6 +324,7 @@ def _ingest_one(
             str(state_dir),
             verify=verify,
             allow_removal=allow_removal,
+            wait_s=wait_s,
         )
     except RunFailed as failure:
         if failure.is_defect:
@@ -322,6 +340,20 @@ def _exit_by(reports: list[dict[str, Any]], *, strict: bool) -> None:
         raise typer.Exit(FAILED)
     if strict and any(report["documents"]["quarantined"] for report in reports):
         raise typer.Exit(QUARANTINED)
+
+
+def _moment(written: str | None) -> datetime | None:
+    """A time as a user writes it; local time unless it says otherwise."""
+    from flows.errors import UsageError
+
+    if written is None:
+        return None
+    try:
+        return datetime.fromisoformat(written).astimezone(UTC)
+    except ValueError:
+        raise UsageError(
+            f"--as-of {written}: a date or a time, 2026-10-31 or 2026-10-31T12:00+01:00"
+        ) from None
 
 
 def _entry(row: Any) -> dict[str, Any]:

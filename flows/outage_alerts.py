@@ -12,7 +12,7 @@ from flows.events import of_alert, publish
 from flows.outbox import RUN_BUDGET_S, send_now
 from flows.settings import Settings
 from flows.wiring import open_catalog
-from index.errors import StoreUnavailable
+from index.errors import StoreBusy, StoreUnavailable
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def outages_told(settings: Settings, source: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RunFailed, LeaseHeld):
+    except (RunFailed, LeaseHeld, StoreBusy):
         raise
     except Exception as error:
         if settings.source(source) is not None or isinstance(error, StoreUnavailable):

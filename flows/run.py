@@ -12,7 +12,8 @@ from checks.balance import is_balanced, judge_run
 from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_killed
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
-from flows.events import publish
+from flows.events import Happening, publish
+from flows.outages import persistently
 from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
 from flows.report import RunReport, Tally
@@ -21,7 +22,7 @@ from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known
-from index.publishing import Index
+from index.stores import Index
 
 
 @dataclass(slots=True)
@@ -128,18 +129,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    now = datetime.now(UTC)
-    with run.index.catalog.writing() as connection:
-        run.took_over = run_rows.start_run(
-            connection,
-            run_id=run.id,
-            source=run.source.name,
-            root=run.source.uri,
-            flow_run_id=flow_run_id,
-            now=now,
-        )
-        happened = tell_of_killed(connection, run.settings, run.source.name, run.took_over, now)
-    publish(happened)
+    publish(persistently(lambda: _start(run, flow_run_id)))
     deliver_pending(run.index.catalog, run.settings, budget_s=START_BUDGET_S)
     try:
         yield
@@ -150,6 +140,20 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
         raise _ended_by(run, error) from error
     finally:
         deliver_pending(run.index.catalog, run.settings, budget_s=RUN_BUDGET_S)
+
+
+def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
+    now = datetime.now(UTC)
+    with run.index.catalog.writing() as connection:
+        run.took_over = run_rows.start_run(
+            connection,
+            run_id=run.id,
+            source=run.source.name,
+            root=run.source.uri,
+            flow_run_id=flow_run_id,
+            now=now,
+        )
+        return tell_of_killed(connection, run.settings, run.source.name, run.took_over, now)
 
 
 def _ended_by(run: Run, error: BaseException) -> RunFailed:

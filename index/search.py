@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from index.catalog.chunks import load_chunks
-from index.publishing import Index
+from index.catalog.chunks import Held, load_chunks
 from index.records import Placement, Provenance, iso
-from index.vectors import Hit
+from index.stores import Index
+from index.texts import TextStore
 
 _SPARE: Final = 10
 """Asked for besides, for chunks that the catalog has retired and Chroma not yet."""
@@ -58,23 +58,28 @@ def search(index: Index, words: str, k: int, *, source: str | None = None) -> li
         source: Only chunks of this source.
 
     Raises:
+        StoreBusy: Another process has the vector store open.
         StoreUnavailable: A store cannot be read.
     """
     vector = index.embedder.embed_question(words)
     collection = index.generation.collection
-    hits = index.vectors.search(collection, vector, k + _SPARE, source=source)
-    return _resolved(index, hits)[:k]
+    n_asked = k
+    while True:
+        n_asked += _SPARE
+        hits = index.vectors.search(collection, vector, n_asked, source=source)
+        with index.catalog.reading() as connection:
+            live = load_chunks(connection, [hit.chunk_id for hit in hits])
+        found = [(hit.score, live[hit.chunk_id]) for hit in hits if hit.chunk_id in live]
+        if len(found) >= k or len(hits) < n_asked:
+            return as_results(index.texts, found[:k])
+        n_asked *= 4
 
 
-def _resolved(index: Index, hits: Sequence[Hit]) -> list[Result]:
-    with index.catalog.reading() as connection:
-        live = load_chunks(connection, [hit.chunk_id for hit in hits])
-    results: list[Result] = []
-    for hit in hits:
-        if hit.chunk_id not in live:
-            continue
-        provenance, placement, text_key = live[hit.chunk_id]
-        document = index.texts.get(text_key)
-        words = document.text[placement.char_start : placement.char_end] if document else ""
-        results.append(Result(len(results) + 1, hit.score, placement, provenance, words))
+def as_results(texts: TextStore, found: Sequence[tuple[float, Held]]) -> list[Result]:
+    """Chunks with their scores, the best first, as results."""
+    results = []
+    for rank, (score, held) in enumerate(found, 1):
+        document, placed = texts.get(held.text_key), held.placement
+        words = document.text[placed.char_start : placed.char_end] if document else ""
+        results.append(Result(rank, score, placed, held.provenance, words))
     return results

@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
+from flows.errors import LeaseHeld
 from flows.outage_alerts import outages_told
 from flows.settings import load_settings
 from flows.wiring import open_catalog
 from index.catalog import tables
-from index.errors import StoreUnavailable
+from index.embedding import ModelUnusable
+from index.errors import StoreBusy, StoreUnavailable
 from parsers.reasons import REMEDIES, Reason
 from tests.conftest import ROOT
 from tests.flows.conftest import SECRET
@@ -209,7 +211,10 @@ def test_a_run_that_is_killed_half_way_is_told_by_the_next_with_what_it_found(
     ]
 
 
-def test_a_catalog_that_cannot_be_opened_is_told_without_it(run, folder, webhook, config):
+def test_a_catalog_that_cannot_be_opened_is_told_without_it(
+    run, folder, webhook, config, monkeypatch
+):
+    monkeypatch.setattr("flows.outages.RETRY_DELAYS_S", [])
     (folder / "leave.md").write_text(PAGE)
     run()
     settings = load_settings(config)
@@ -244,12 +249,10 @@ def test_a_store_that_cannot_be_opened_is_told_once_of_all_sources(run, webhook,
     assert "vectors: no answer from http://chroma:8000" in webhook.messages[0]["message"]
 
 
-def test_settings_that_keep_a_run_from_starting_are_told_too(run, folder, webhook, config):
-    (folder / "leave.md").write_text(PAGE)
-    run()
+def test_a_model_that_keeps_a_run_from_starting_is_told_too(run, folder, webhook, config):
     text = config.read_text()
-    config.write_text(text + "[index]\nchunk_tokens = 64\n")
-    with pytest.raises(Exception, match="was built with"):
+    config.write_text(text + '[index]\nmodel = "no-such-model"\n')
+    with pytest.raises(ModelUnusable):
         run()
     config.write_text(text)
     run()
@@ -257,6 +260,14 @@ def test_settings_that_keep_a_run_from_starting_are_told_too(run, folder, webhoo
         "[error] handbook: the run failed",
         "[resolved] handbook: a run came to its end",
     ]
+    assert webhook.messages[0]["message"].startswith("no-such-model")
+
+
+@pytest.mark.parametrize("error", [LeaseHeld("busy"), StoreBusy("busy")])
+def test_somebody_else_at_work_is_no_alert(config, webhook, error):
+    with pytest.raises(type(error)), outages_told(load_settings(config), "handbook"):
+        raise error
+    assert webhook.messages == []
 
 
 def test_a_source_that_nobody_ran_over_is_told_as_stale_by_a_timer(run, folder, webhook, config):
