@@ -19,6 +19,7 @@ _MAX_NAME: Final = 200
 _PINGS: Final = re.compile(r"([@!])(?=everyone|here|channel|all\b|subteam)", re.IGNORECASE)
 """What makes some receivers call everybody."""
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^\s/@]*@")
+_REPAIR: Final = "Repair: headwater reconcile --repair"
 _PARAMETERS: Final = re.compile(r"\?\S+")
 
 
@@ -139,14 +140,13 @@ def stale(
     return Condition(Kind.FRESHNESS, source, severity, summary, body)
 
 
-def drifted(source: str, *, n_missing: int, n_orphaned: int, n_stale: int) -> Condition:
-    """The vector store differs from the catalog; `source` is empty if that concerns all."""
-    body = (
-        f"{n_missing:,} chunks are missing from the vector store, {n_orphaned:,} are there that "
-        f"the catalog does not know, {n_stale:,} differ.\nRepair: headwater reconcile --repair"
-    )
-    summary = f"{n_missing + n_orphaned + n_stale:,} chunks differ from the catalog"
-    return Condition(Kind.DRIFT, source, Severity.ERROR, summary, body)
+def drifted(faults: Mapping[str, int]) -> Condition:
+    """The vector store differs from the catalog; `faults` counts chunks by what is wrong."""
+    n = sum(faults.values())
+    lines = [f"{count:,} {fault.replace('_', ' ')}" for fault, count in _most_first(faults)]
+    lines += ["", "A search may miss them, or find what is gone.", _REPAIR]
+    summary = f"{n:,} chunk{'' if n == 1 else 's'} in the vector store differ from the catalog"
+    return Condition(Kind.DRIFT, "", Severity.ERROR, summary, "\n".join(lines))
 
 
 def corpus_check_failed(source: str, severity: Severity, said: Sequence[str]) -> Condition:

@@ -5,7 +5,7 @@ the outbox, whatever ends the process.
 """
 
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -209,6 +209,23 @@ def settle_freshness(catalog: Catalog, settings: Settings, now: datetime) -> Non
         on = alert_rows.alerts_on(connection)
         conditions, judged = _freshness(connection, settings, on, now)
         steps = tell(connection, settings, conditions, judged, now)
+    events.publish(events.of_alert(step) for step in steps)
+
+
+def settle_drift(
+    catalog: Catalog, settings: Settings, faults: Mapping[str, int], now: datetime
+) -> None:
+    """Start, repeat or end the alert of a vector store that is not what the catalog says.
+
+    Args:
+        catalog: With the outbox.
+        settings: With whom to tell.
+        faults: Chunks by what is wrong with them, and was not mended.
+        now: The time.
+    """
+    conditions = [alert_texts.drifted(faults)] if sum(faults.values()) else []
+    with catalog.writing() as connection:
+        steps = tell(connection, settings, conditions, {Key(Kind.DRIFT, "")}, now)
     events.publish(events.of_alert(step) for step in steps)
 
 

@@ -245,8 +245,8 @@ def show_alerts(statuses: Sequence[AlertStatus]) -> None:
             f"[dim]{alert.key.kind}, since {alert.started_at:%Y-%m-%d %H:%M}, sent {sent} UTC[/]"
         )
         for row in status.undelivered:
-            tried = f"{row['n_attempts']} attempts: {row['error']}" if row["error"] else "not tried"
-            out.print(f"  {row['state']}: {row['phase']} to {escape(row['target'])}, {tried}")
+            said = f"{row['error']}, tried {row['n_attempts']} x" if row["error"] else "not tried"
+            out.print(f"  {row['state']}: {row['phase']} to {escape(row['target'])}: {said}")
 
 
 def show_results(results: Sequence[Result]) -> None:

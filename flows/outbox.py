@@ -4,6 +4,7 @@ Messages are claimed, sent by a thread for each target, and marked one by one as
 thread that a receiver does not let go is left behind: it ends with the process.
 """
 
+import logging
 import queue
 import threading
 import time
@@ -19,6 +20,7 @@ from index.catalog import alerts as alert_rows
 from index.catalog.alerts import Delivery, Key, Letter
 from index.catalog.database import Catalog
 
+_LOGGER: Final = logging.getLogger(__name__)
 RUN_BUDGET_S: Final = 20.0
 """How long a run that is over waits for receivers, at most."""
 START_BUDGET_S: Final = 5.0
@@ -95,6 +97,7 @@ def _record(catalog: Catalog, attempt: Attempt, now: datetime) -> None:
         elif not attempt.problem:
             alert_rows.mark_delivered(connection, delivery.id, now)
         else:
+            _LOGGER.warning("alert target %s: %s", delivery.letter.target, attempt.problem)
             due_at = _next_try(delivery, now)
             alert_rows.mark_undelivered(connection, delivery.id, attempt.problem, due_at)
 

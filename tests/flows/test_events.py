@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from flows.events import PAYLOADS, EventName
 from tests.conftest import ROOT
@@ -29,6 +30,15 @@ def test_the_docs_list_the_events_with_their_payloads():
     documented = {name: tuple(re.findall(r"`(\w+)`", fields)) for name, fields in rows}
     assert documented == {name.value: fields for name, fields in PAYLOADS.items()}
     assert set(PAYLOADS) == set(EventName)
+
+
+def test_the_automation_in_the_docs_is_one_that_prefect_takes():
+    from prefect.events.schemas.automations import AutomationCore
+
+    text = (ROOT / "docs/alerts.md").read_text("utf-8")
+    (written,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    automation = AutomationCore.model_validate(yaml.safe_load(written))
+    assert automation.trigger.expect <= {name.value for name in EventName}
 
 
 def test_a_run_sends_what_happened_once(ingest, folder, config, sent):
