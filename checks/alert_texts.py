@@ -19,7 +19,6 @@ _MAX_NAME: Final = 200
 _PINGS: Final = re.compile(r"([@!])(?=everyone|here|channel|all\b|subteam)", re.IGNORECASE)
 """What makes some receivers call everybody."""
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^\s/@]*@")
-_REPAIR: Final = "Repair: headwater reconcile --repair"
 _PARAMETERS: Final = re.compile(r"\?\S+")
 
 
@@ -140,13 +139,19 @@ def stale(
     return Condition(Kind.FRESHNESS, source, severity, summary, body)
 
 
-def drifted(faults: Mapping[str, int]) -> Condition:
-    """The vector store differs from the catalog; `faults` counts chunks by what is wrong."""
+def drifted(faults: Mapping[str, int], *, n_mended: int) -> Condition:
+    """The vector store differed from the catalog; `faults` counts chunks by what was wrong."""
     n = sum(faults.values())
     lines = [f"{count:,} {fault.replace('_', ' ')}" for fault, count in _most_first(faults)]
-    lines += ["", "A search may miss them, or find what is gone.", _REPAIR]
-    summary = f"{n:,} chunk{'' if n == 1 else 's'} in the vector store differ from the catalog"
-    return Condition(Kind.DRIFT, "", Severity.ERROR, summary, "\n".join(lines))
+    lines += ["", "A search may have missed them, or found what is gone."]
+    lines += (
+        [f"{n_mended:,} were mended. Compare again: headwater reconcile"]
+        if n_mended
+        else ["Mend them: headwater reconcile --repair"]
+    )
+    summary = f"{n:,} chunk{'' if n == 1 else 's'} in the vector store differed from the catalog"
+    severity = Severity.WARNING if n_mended >= n else Severity.ERROR
+    return Condition(Kind.DRIFT, "", severity, summary, "\n".join(lines))
 
 
 def corpus_check_failed(source: str, severity: Severity, said: Sequence[str]) -> Condition:

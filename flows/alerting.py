@@ -5,7 +5,8 @@ the outbox, whatever ends the process.
 """
 
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ from index.catalog.runs import RunState
 from index.embedding import ModelUnusable
 from index.errors import StoreUnavailable
 from index.plan import Outcome
+from index.reconciling import Reconciliation
 
 _OF_RUNS: Final = (Kind.RUN, Kind.REMOVAL_GUARD, Kind.CORPUS_CHECK, Kind.SOURCE_UNAVAILABLE)
 """What a run that came to its end has looked at."""
@@ -213,17 +215,14 @@ def settle_freshness(catalog: Catalog, settings: Settings, now: datetime) -> Non
 
 
 def settle_drift(
-    catalog: Catalog, settings: Settings, faults: Mapping[str, int], now: datetime
+    catalog: Catalog, settings: Settings, found: Sequence[Reconciliation], now: datetime
 ) -> None:
-    """Start, repeat or end the alert of a vector store that is not what the catalog says.
-
-    Args:
-        catalog: With the outbox.
-        settings: With whom to tell.
-        faults: Chunks by what is wrong with them, and was not mended.
-        now: The time.
-    """
-    conditions = [alert_texts.drifted(faults)] if sum(faults.values()) else []
+    """Start, repeat or end the alert of a vector store that is not what the catalog says."""
+    faults: Counter[str] = Counter()
+    for one in found:
+        faults.update({fault.value: n for fault, n in one.faults.items()})
+    n_mended = sum(one.n_repaired for one in found)
+    conditions = [alert_texts.drifted(faults, n_mended=n_mended)] if faults else []
     with catalog.writing() as connection:
         steps = tell(connection, settings, conditions, {Key(Kind.DRIFT, "")}, now)
     events.publish(events.of_alert(step) for step in steps)

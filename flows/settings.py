@@ -130,6 +130,13 @@ class LimitSettings(_Strict):
         )
 
 
+class RetentionSettings(_Strict):
+    """How long the past is kept."""
+
+    history: Duration = timedelta(days=90)
+    """What ceased to be searchable longer ago is no longer known to `--as-of`."""
+
+
 class IndexSettings(_Strict):
     """What documents are made into."""
 
@@ -161,6 +168,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
     alerts: AlertSettings = AlertSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,12 @@ HOMES = {
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
     "apprise": {"flows/delivery.py"},
-    "prefect": {"flows/events.py", "flows/ingest.py", "flows/prefect_runtime.py"},
+    "prefect": {
+        "flows/events.py",
+        "flows/ingest.py",
+        "flows/prefect_runtime.py",
+        "flows/scheduled.py",
+    },
 }
 DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}
 

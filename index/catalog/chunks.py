@@ -87,8 +87,13 @@ def retire_chunks(connection: Connection, document_ids: Sequence[str]) -> dict[s
 
 
 def retire_generation(connection: Connection, generation: str) -> None:
-    """Move all chunks of a generation to the past."""
-    _retire(connection, tables.chunk.c.generation == generation)
+    """Move all chunks of a generation to the past; if it was never searched, it has none."""
+    reigned = sa.select(tables.reign.c.since).where(tables.reign.c.generation == generation)
+    if connection.execute(reigned.limit(1)).first():
+        _retire(connection, tables.chunk.c.generation == generation)
+        return
+    for table in (tables.chunk, tables.past_chunk):
+        connection.execute(sa.delete(table).where(table.c.generation == generation))
 
 
 def _retire(connection: Connection, where: sa.ColumnElement[bool]) -> dict[str, str]:

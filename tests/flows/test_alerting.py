@@ -15,12 +15,12 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from flows.alerting import settle_drift
 from flows.cli import app
 from flows.errors import LeaseHeld
 from flows.outage_alerts import outages_told
 from flows.settings import load_settings
-from flows.wiring import open_catalog
+from flows.upkeep import reconcile_index
+from flows.wiring import open_catalog, open_stores
 from index.catalog import tables
 from index.embedding import ModelUnusable
 from index.errors import StoreBusy, StoreUnavailable
@@ -294,20 +294,20 @@ def test_a_source_that_nobody_ran_over_is_told_as_stale_by_a_timer(run, folder, 
     assert len(webhook.titles) == 3
 
 
-def test_drift_is_told_until_it_is_mended(config):
+def test_drift_is_told_until_it_is_mended(run, folder, webhook, config):
+    (folder / "leave.md").write_text(PAGE)
+    run()
     settings = load_settings(config)
-    settings.state_dir.mkdir()
-    now = datetime.now(UTC)
-    with open_catalog(settings) as catalog:
-        for faults in ({"missing": 2, "wrong_metadata": 5}, {"missing": 2}, {}, {}):
-            settle_drift(catalog, settings, faults, now)
-        with catalog.reading() as connection:
-            rows = connection.execute(sa.select(tables.delivery)).mappings().all()
-    assert [row["title"] for row in rows] == [
-        "[error] Headwater: 7 chunks in the vector store differ from the catalog",
+    with open_stores(settings) as index:
+        (chunk_id,) = index.vectors.contents(index.generation.collection)
+        index.vectors.delete(index.generation.collection, [chunk_id])
+    for options in ({}, {}, {"repair": True}, {}):
+        reconcile_index(settings, **options)
+    assert webhook.titles == [
+        "[error] Headwater: 1 chunk in the vector store differed from the catalog",
         "[resolved] Headwater: catalog and vector store agree again",
     ]
-    assert rows[0]["body"].startswith("5 wrong metadata\n2 missing\n")
+    assert webhook.messages[0]["message"].startswith("1 missing\n")
 
 
 def test_every_target_is_tried_and_told_of_by_name(configure, webhook, monkeypatch, folder):

@@ -1,11 +1,12 @@
-"""What all commands share: their options, their exit status, errors in one line, JSON lines."""
+"""What the commands have in common: options, output, and how errors are told."""
 
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -19,10 +20,18 @@ State = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
-FAILED: Final = 1
-USAGE: Final = 2
-QUARANTINED: Final = 3
-INTERRUPTED: Final = 130
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="As it was then: 2026-10-31, 2026-10-31T12:00Z."),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="For another process to end.")
+]
+
+FAILED = 1
+USAGE = 2
+QUARANTINED = 3
+INTERRUPTED = 130
 
 
 def settings_with_state(config: Path | None, state: Path | None) -> Any:
@@ -37,6 +46,20 @@ def settings_with_state(config: Path | None, state: Path | None) -> Any:
             f"nothing has been ingested into {settings.state_dir} yet: headwater ingest FOLDER"
         )
     return settings
+
+
+def moment_of(written: str | None) -> datetime | None:
+    """A time as a user writes it; local time unless it says otherwise."""
+    from flows.errors import UsageError
+
+    if written is None:
+        return None
+    try:
+        return datetime.fromisoformat(written).astimezone(UTC)
+    except ValueError:
+        raise UsageError(
+            f"--as-of {written}: a date or a time, 2026-10-31 or 2026-10-31T12:00+01:00"
+        ) from None
 
 
 def print_json(value: Mapping[str, Any]) -> None:

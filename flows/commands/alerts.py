@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.command_line import (
+from flows.commands.terms import (
     FAILED,
     AsJson,
     Config,
@@ -19,13 +19,13 @@ from flows.command_line import (
 if TYPE_CHECKING:
     from flows.settings import Settings
 
-alerts_app = typer.Typer(
-    no_args_is_help=True, help="What people are told of, whom, and whether it arrives."
+app = typer.Typer(
+    no_args_is_help=True, help="What people are told, who is told, and whether it arrives."
 )
 
 
-@alerts_app.command("list")
-def alerts_list(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+@app.command("list")
+def list_alerts(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What is on, since when, when it was last told, and what did not arrive.
 
     [bold]Examples[/]
@@ -48,8 +48,8 @@ def alerts_list(config: Config = None, state: State = None, as_json: AsJson = Fa
             console.show_alerts(statuses)
 
 
-@alerts_app.command("test")
-def alerts_test(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+@app.command("test")
+def try_all(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Send a test message to every target, and say of each whether it arrived.
 
     Exit status: 0, or 1 if one did not arrive.
@@ -80,8 +80,8 @@ def alerts_test(config: Config = None, state: State = None, as_json: AsJson = Fa
             raise typer.Exit(FAILED)
 
 
-@alerts_app.command("send")
-def alerts_send(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+@app.command("send")
+def send_pending(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """Judge the freshness of all sources now, and deliver everything that is pending.
 
     Call it from a timer that does not depend on the runs: it tells of a source that nothing has
