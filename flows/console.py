@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from checks.alerts import in_words
+from flows.alert_status import AlertStatus
 from flows.doctor import Finding
 from flows.status import SourceStatus
 from index.reconciling import Reconciliation
@@ -41,6 +43,7 @@ _STATE_STYLES: Final = {
     "warning": "yellow",
     "error": "bold red",
     "unknown": "magenta",
+    "resolved": "green",
 }
 
 
@@ -203,16 +206,7 @@ def show_statuses(statuses: Sequence[SourceStatus]) -> None:
 
 
 def _span(seconds: float | None) -> str:
-    """A length of time in its largest unit or two: `3 d 4 h`, `12 min`, `8 s`."""
-    if seconds is None:
-        return "-"
-    whole = timedelta(seconds=round(seconds))
-    hours, rest = divmod(whole.seconds, 3600)
-    if whole.days:
-        return f"{whole.days} d {hours} h"
-    if hours:
-        return f"{hours} h {rest // 60} min"
-    return f"{rest // 60} min" if rest >= 60 else f"{rest} s"
+    return "-" if seconds is None else in_words(timedelta(seconds=round(seconds)))
 
 
 def show_entries(entries: Iterable[Mapping[str, Any]]) -> None:
@@ -283,6 +277,24 @@ def _on_one_line(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {item}" for name, item in value.items() if item is not None)
     return str(value)
+
+
+def show_alerts(statuses: Sequence[AlertStatus]) -> None:
+    """What is on; then, of each, what did not arrive and why."""
+    if not statuses:
+        out.print("no alert is on")
+    for status in statuses:
+        alert = status.alert
+        severity = "resolved" if alert.resolved_at else alert.severity.value
+        sent = f"{status.last_sent:%Y-%m-%d %H:%M}" if status.last_sent else "never"
+        where = escape(alert.key.source or "all sources")
+        out.print(
+            f"[{_STATE_STYLES[severity]}]{severity}[/]  [bold]{where}[/]: {escape(alert.summary)}  "
+            f"[dim]{alert.key.kind}, since {alert.started_at:%Y-%m-%d %H:%M}, sent {sent} UTC[/]"
+        )
+        for row in status.undelivered:
+            said = f"{row['error']}, tried {row['n_attempts']} x" if row["error"] else "not tried"
+            out.print(f"  {row['state']}: {row['phase']} to {escape(row['target'])}: {said}")
 
 
 def say(words: str) -> None:

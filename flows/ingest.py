@@ -28,6 +28,7 @@ from flows.indexing import (
     rule_on_member,
 )
 from flows.lease import is_shared, source_lease
+from flows.outage_alerts import outages_told
 from flows.outages import persistently
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
@@ -89,7 +90,7 @@ def ingest(
     """
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
     make_state_dir(settings)
-    with open_catalog(settings) as catalog:
+    with outages_told(settings, source), open_catalog(settings) as catalog:
         chosen = select_source(settings, catalog, source)
         with (
             source_lease(settings, catalog, chosen.name, wait_s=wait_s),

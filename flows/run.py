@@ -7,10 +7,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from checks.alerts import Condition
 from checks.balance import is_balanced, judge_run
+from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_killed
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
+from flows.events import Happening, publish
 from flows.outages import persistently
+from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
@@ -58,6 +62,8 @@ class Run:
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
     """Documents in containers that a rule excludes from now on."""
+    found: list[Condition] = field(default_factory=list)
+    """What its checks found that people are to be told."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
@@ -109,8 +115,13 @@ class Run:
             error=error,
         )
 
-    def end(self, report: RunReport) -> None:
-        """Record how the run ended."""
+    def end(self, report: RunReport, cause: BaseException | None = None) -> None:
+        """Record how the run ended, and what people are to be told of it.
+
+        Args:
+            report: What came of it.
+            cause: What ended it before its time.
+        """
         now = datetime.now(UTC)
         with self.index.catalog.writing() as connection:
             run_rows.end_run(
@@ -125,6 +136,9 @@ class Run:
             ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
             if ended_well and self.kind is RunKind.INGEST:
                 run_rows.mark_succeeded(connection, self.source.name, now)
+            end = RunEnd(report, cause, self.found, self.kind)
+            happened = settle_alerts(connection, self.settings, end, now)
+        publish(happened)
 
 
 current: ContextVar[Run] = ContextVar("current_run")
@@ -138,7 +152,8 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    run.took_over = persistently(lambda: _start(run, flow_run_id))
+    publish(persistently(lambda: _start(run, flow_run_id)))
+    deliver_pending(run.index.catalog, run.settings, budget_s=START_BUDGET_S)
     try:
         yield
     except RunFailed:
@@ -146,13 +161,15 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     except BaseException as error:
         run.stop.set()
         raise _ended_by(run, error) from error
+    finally:
+        deliver_pending(run.index.catalog, run.settings, budget_s=RUN_BUDGET_S)
 
 
-def _start(run: Run, flow_run_id: str | None) -> list[str]:
+def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
     now = datetime.now(UTC)
     with run.index.catalog.writing() as connection:
         quarantine.stop_retrying(connection, run.source.name, now)
-        return run_rows.start_run(
+        run.took_over = run_rows.start_run(
             connection,
             run_id=run.id,
             source=run.source.name,
@@ -161,6 +178,7 @@ def _start(run: Run, flow_run_id: str | None) -> list[str]:
             now=now,
             kind=run.kind,
         )
+        return tell_of_killed(connection, run.settings, run.source.name, run.took_over, now)
 
 
 def _ended_by(run: Run, error: BaseException) -> RunFailed:
@@ -169,5 +187,5 @@ def _ended_by(run: Run, error: BaseException) -> RunFailed:
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
     report = replace(run.report(state, said), code=getattr(error, "code", None))
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
-        run.end(report)
+        run.end(report, error)
     return RunFailed(report)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fsspec.utils import glob_translate
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,14 +17,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from flows.alert_settings import AlertSettings
+from flows.delivery import is_understood
+from flows.duration import Duration
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL
 from index.plan import EVERYTHING
 from parsers.contract import Limits, ParseOptions
 
 DEFAULT_FILE: Final = Path("headwater.toml")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _JUNK: Final = (
     "**/.git/**",
     "**/.svn/**",
@@ -35,21 +36,12 @@ _JUNK: Final = (
     "**/~$*",
 )
 """Version control and what desktops and office programs leave beside documents."""
+_SHOWN_OF_ALERTS: Final = ("min_severity", "repeat_after", "max_quarantined_share")
+"""Settings of alerts whose wrong value may be shown; others may hold a URL, and so a secret."""
 
 
 class SettingsError(Exception):
     """A setting is wrong; the message names the key, the value and what is allowed."""
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError("a number and a unit, one of s, m, h, d, w: 90s, 2h, 1d")
-        return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError('a number and a unit in quotes: "90s", "2h", "1d"')
 
 
 def _source_name(value: str) -> str:
@@ -58,7 +50,6 @@ def _source_name(value: str) -> str:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 SourceName = Annotated[str, AfterValidator(_source_name)]
 
 
@@ -177,6 +168,7 @@ class Settings(BaseSettings):
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
+    alerts: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @classmethod
@@ -236,6 +228,7 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
         raise SettingsError(_in_words(error, file)) from error
     _require_unique_names(settings)
     _require_passwords(settings, file)
+    _require_targets(settings, file)
     return _anchored(settings, file.parent, state_given=state_dir is not None)
 
 
@@ -258,6 +251,8 @@ def _in_words(error: ValidationError, file: Path) -> str:
     if first["type"] == "extra_forbidden":
         return f"{file}: there is no setting {key}"
     message = first["msg"].removeprefix("Value error, ")
+    if key.startswith("alerts") and first["loc"][-1] not in _SHOWN_OF_ALERTS:
+        return f"{file}: {key} is wrong: {message}"
     return f"{file}: {key} = {first['input']!r} is wrong: {message}"
 
 
@@ -276,6 +271,23 @@ def _require_passwords(settings: Settings, file: Path) -> None:
                     f"{file}: source {source.name!r}: passwords: env = {entry.env!r} is wrong: "
                     "there is no such environment variable"
                 )
+
+
+def _require_targets(settings: Settings, file: Path) -> None:
+    names = [target.name for target in settings.alerts.everyone]
+    for target in settings.alerts.everyone:
+        wrong = f"{file}: alert target {target.name!r}"
+        if names.count(target.name) > 1:
+            raise SettingsError(f"{wrong} is there twice: each needs a name of its own")
+        try:
+            url = target.known_url()
+        except KeyError:
+            missing = (
+                f"url_env = {target.url_env!r} is wrong: there is no such environment variable"
+            )
+            raise SettingsError(f"{wrong}: {missing}") from None
+        if url is not None and not is_understood(url):
+            raise SettingsError(f"{wrong}: its URL is wrong: Apprise knows no such service")
 
 
 def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Settings:

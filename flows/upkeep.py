@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from flows.alerting import deliver_pending, settle_drift
 from flows.lease import index_lease
+from flows.outbox import RUN_BUDGET_S
 from flows.settings import Settings
 from flows.wiring import open_catalog, open_index, text_store
 from index.catalog.reconciliations import save_reconciliation
@@ -54,4 +56,6 @@ def reconcile_index(
             found.append(report)
         for collection in stray_collections(index) if repair else ():
             index.vectors.drop(collection)
+        settle_drift(catalog, settings, found, datetime.now(UTC))
+        deliver_pending(catalog, settings, budget_s=RUN_BUDGET_S)
         return found

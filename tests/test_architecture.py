@@ -16,10 +16,13 @@ HOMES = {
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
+    "apprise": {"flows/delivery.py"},
     "prefect": {
+        "flows/events.py",
         "flows/indexing.py",
         "flows/ingest.py",
         "flows/prefect_runtime.py",
+        "flows/reprocess.py",
         "flows/scheduled.py",
     },
 }

@@ -217,3 +217,36 @@ def _entries(connection: Connection, document_ids: Sequence[str]) -> dict[str, R
 def find_by_document(connection: Connection, document_id: str) -> RowMapping | None:
     """The entry of a document, resolved or not."""
     return _entries(connection, [document_id]).get(document_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The open entries of a source in short."""
+
+    counts: dict[str, int]
+    """By reason."""
+    first: tuple[tuple[str, str], ...]
+    """Uri and reason of the first of them, by uri."""
+    newest: datetime | None
+    """When the newest was first seen; None if there are none."""
+
+    @property
+    def n_entries(self) -> int:
+        return sum(self.counts.values())
+
+
+def digest(
+    connection: Connection, source: str, *, since: datetime | None = None, n_first: int = 10
+) -> Digest:
+    """What is open; `since`: only what was first seen after that time."""
+    entry = tables.quarantine.c
+    those = (entry.source == source) & entry.state.in_((EntryState.OPEN, EntryState.RETRYING))
+    if since is not None:
+        those &= entry.first_seen_at > since
+    counts = sa.select(entry.code, sa.func.count()).where(those).group_by(entry.code)
+    first = sa.select(entry.uri, entry.code).where(those).order_by(entry.uri).limit(n_first)
+    return Digest(
+        {code: n for code, n in connection.execute(counts)},
+        tuple((uri, code) for uri, code in connection.execute(first)),
+        connection.scalar(sa.select(sa.func.max(entry.first_seen_at)).where(those)),
+    )

@@ -238,3 +238,38 @@ quarantine = sa.Table(
     sa.UniqueConstraint("document_id"),
     sa.Index(None, "state", "source"),
 )
+
+alert = sa.Table(
+    "alert",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True, comment="empty: all of them"),
+    sa.Column("severity", sa.Text, nullable=False, comment="the highest since it started"),
+    sa.Column("summary", sa.Text, nullable=False, comment="as it was last told"),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("told_at", UtcDateTime, nullable=False, comment="when its last message was written"),
+    sa.Column("told_until", UtcDateTime, comment="of what it lists: the newest that was told"),
+    sa.Column("resolved_at", UtcDateTime, comment="when it ended; null while it is on"),
+)
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False, comment="its name in the settings"),
+    sa.Column("phase", sa.Text, nullable=False, comment="what it tells of the alert"),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="pending, delivered or failed"),
+    sa.Column("n_attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False, comment="not to be tried before"),
+    sa.Column("claimed_until", UtcDateTime, comment="a sender has it until then"),
+    sa.Column("delivered_at", UtcDateTime),
+    sa.Column("error", sa.Text, comment="why the last attempt failed, in words of our own"),
+    sa.Index(None, "state", "target"),
+    comment="messages of alerts, each to one target: the outbox",
+)
