@@ -131,6 +131,12 @@ def chunks_of(connection: Connection, document_id: str) -> Sequence[RowMapping]:
     return connection.execute(query).mappings().all()
 
 
+def all_chunk_ids(connection: Connection, generation: str) -> list[str]:
+    """Every searchable chunk of a generation."""
+    query = sa.select(tables.chunk.c.id).where(tables.chunk.c.generation == generation)
+    return list(connection.scalars(query))
+
+
 def count_chunks(connection: Connection, source: str | None = None) -> int:
     """Searchable chunks, of one source or of all."""
     query = sa.select(sa.func.count()).select_from(tables.chunk)
