@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from checks.contract import Contract
 from flows.clock import StageClock
+from flows.fields import SourceFields
 from flows.sources import Fetched
 from index.catalog.documents import Seen
 from index.catalog.quarantine import Failed
+from index.catalog.validations import Validation
 from index.chunking import ChunkerSettings
 from index.identity import document_id
 from index.plan import Expectation, Known, Listed
@@ -26,7 +28,7 @@ class Workshop:
     sandbox: Sandbox
     contract: Contract
     chunker: ChunkerSettings
-    required_metadata: tuple[str, ...]
+    fields: SourceFields
     rule_against: Callable[[str], str]
     """Of a uri, the rule in the settings that excludes it; empty if none does."""
     expected: Expectation
@@ -64,6 +66,8 @@ class PreparedBatch:
     """Made, valid or not."""
     n_rejected: int = 0
     """Chunks that break the contract."""
+    validations: list[Validation] = field(default_factory=list)
+    """Of all documents that have chunks, whatever became of them."""
 
 
 @dataclass(frozen=True, slots=True)

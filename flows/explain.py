@@ -4,12 +4,14 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
 
+from flows.verdicts import as_json
 from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.database import Catalog
 from index.catalog.generations import live_generation
+from index.catalog.validations import Validation, find_validation
 from index.records import Placement, chunk_metadata, iso
 from index.texts import TextStore
 from parsers.document import ParsedDocument
@@ -24,6 +26,7 @@ def explain_chunk(catalog: Catalog, texts: TextStore, chunk_id: str) -> dict[str
         provenance, placement, text_key = found
         generation = live_generation(connection)
         run = run_rows.find_run(connection, provenance.run_id)
+        checked = find_validation(connection, provenance.run_id, provenance.document_id)
         source = run_rows.find_source(connection, provenance.source)
     document = texts.get(text_key)
     span = document.text[placement.char_start : placement.char_end] if document else None
@@ -33,6 +36,7 @@ def explain_chunk(catalog: Catalog, texts: TextStore, chunk_id: str) -> dict[str
         "pages": _pages(document, placement),
         "text_key": text_key,
         "embedding_key": placement.embedding_key,
+        **_checks(checked),
         "model": generation and generation.model,
         "model_revision": generation and generation.revision,
         "chunker": generation and generation.chunker,
@@ -53,6 +57,13 @@ def _pages(document: ParsedDocument | None, placement: Placement) -> list[dict[s
     ]
 
 
+def _checks(checked: Validation | None) -> dict[str, Any]:
+    """What the contract said of a version, and what gave its fields their values."""
+    if checked is None:
+        return {"checks": None, "field_origins": {}}
+    return {"checks": as_json(checked), "field_origins": dict(checked.origins)}
+
+
 def explain_uri(catalog: Catalog, uri: str) -> list[dict[str, Any]]:
     """All that is known of the documents with this uri, one for each source that has it."""
     with catalog.reading() as connection:
@@ -63,6 +74,7 @@ def _explain(connection: Connection, row: RowMapping) -> dict[str, Any]:
     source = run_rows.find_source(connection, row["source"])
     current = row["current_version"]
     version = document_rows.find_version(connection, current) if current else None
+    checked = find_validation(connection, version["run_id"], row["id"]) if version else None
     entry = quarantine.find_by_document(connection, row["id"])
     return {
         "document_id": row["id"],
@@ -77,6 +89,7 @@ def _explain(connection: Connection, row: RowMapping) -> dict[str, Any]:
         "first_seen_at": iso(row["first_seen_at"]),
         "removed_at": iso(row["removed_at"]),
         "searchable_version": version and _version(version),
+        **_checks(checked),
         "chunks": [_chunk(chunk) for chunk in chunk_rows.chunks_of(connection, row["id"])],
         "quarantine": entry and {name: entry[name] for name in ("id", "state", "code", "detail")},
     }

@@ -25,7 +25,9 @@ from checks.balance import trips_removal_guard
 from checks.contract import Contract
 from flows.batch import PreparedBatch, Workshop
 from flows.conversations import gather
+from flows.corpus_checks import check_corpus, check_listing, keep_validations
 from flows.errors import RunFailed
+from flows.fields import fields_of
 from flows.lease import write_lease
 from flows.preparation import prepare
 from flows.progress import watching
@@ -33,6 +35,7 @@ from flows.report import RunReport, Tally, as_markdown
 from flows.run import Run, current, recorded
 from flows.selection import select_source
 from flows.settings import load_settings
+from flows.sidecars import attach, counted_as
 from flows.sources import SourceUnreadable, list_source
 from flows.wiring import make_expectation, make_sandbox, make_state_dir, open_index
 from index.batching import batches
@@ -108,6 +111,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         recover(run.index)
     with run.clock.stage("scan"):
         listing = scan(run.source.name)
+        check_listing(run, listing, may_shrink=allow_removal)
         known = _known(run)
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
@@ -151,7 +155,8 @@ def scan(source: str) -> list[Listed]:
     run = current.get()
     files = list_source(run.source.uri, run.settings.state_dir)
     rule_against = rules(run.source.include, run.source.exclude)
-    listing = gather(files, rule_against, include_private=run.source.include_private)
+    gathered = gather(files, rule_against, include_private=run.source.include_private)
+    listing = attach(gathered)
     with run.index.catalog.writing() as connection:
         run_rows.mark_checked(connection, source, datetime.now(UTC))
     return listing
@@ -182,7 +187,7 @@ def _count_unread(run: Run, plan: Plan) -> None:
     tally.outcomes[Outcome.SKIPPED] = len(plan.skipped) + len(plan.still_skipped)
     tally.outcomes[Outcome.QUARANTINED] = len(bad)
     tally.reasons.update(str(document.code) for document in bad)
-    tally.rules.update(skip.rule for skip in plan.skipped)
+    tally.rules.update(counted_as(skip.rule) for skip in plan.skipped)
     tally.rules.update(_rule_on_member(run, member.uri) for member in plan.still_skipped)
     if bad:
         with run.index.catalog.writing() as connection:
@@ -220,9 +225,8 @@ def _is_guarded(run: Run, plan: Plan, known: Mapping[str, Known]) -> bool:
 def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]) -> None:
     if not changed:
         return
-    contract = Contract(
-        window=run.index.embedder.files.window, required=run.source.required_metadata
-    )
+    fields = fields_of(run.source)
+    contract = Contract(window=run.index.embedder.files.window, rules=fields.rules)
     threading.Thread(target=_warm_up, args=(run, contract), daemon=True).start()
     with make_sandbox(run.settings, run.source) as sandbox:
         workshop = Workshop(
@@ -231,7 +235,7 @@ def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known
             sandbox=sandbox,
             contract=contract,
             chunker=run.settings.index.chunker,
-            required_metadata=run.source.required_metadata,
+            fields=fields,
             expected=run.expected,
             rule_against=rules(run.source.include, run.source.exclude),
             clock=run.clock,
@@ -313,6 +317,7 @@ def index_batch(
     run = current.get()
     run.check()
     done = prepare(workshop, batch, known, datetime.now(UTC))
+    keep_validations(run, done.validations)
     with run.clock.stage("embed"):
         vectors, cost = embed(run.index, done.prepared, run.embedded)
     run.check()
@@ -397,13 +402,13 @@ def settle(report: dict[str, Any], source: str) -> None:
 
 
 def _settle(run: Run) -> RunReport:
-    error = ""
+    error = check_corpus(run)
     if run.withheld:
         error = (
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
             "none was removed; if that is right, run again with --allow-removal"
         )
-    report = run.report(error=error)
+    report = run.report(RunState.FAILED if error else None, error)
     run.end(report)
     settle(report.as_json(), run.source.name)
     if report.state is RunState.FAILED:

@@ -55,6 +55,8 @@ class RunReport:
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """See `flows.verdicts`."""
     error: str = ""
     """One line, if the run failed."""
 
@@ -86,6 +88,7 @@ class RunReport:
             "lag_seconds": lag
             and {"p50": round(lag.p50, 1), "p95": round(lag.p95, 1), "max": round(lag.max, 1)},
             "balanced": self.balanced,
+            "checks": dict(self.checks),
             "took_over": list(self.took_over),
             "removal_withheld": len(self.withheld),
             "error": self.error or None,

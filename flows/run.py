@@ -13,6 +13,7 @@ from flows.errors import Interrupted, RunFailed
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
+from flows.verdicts import verdicts_of_run
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.errors import StoreUnavailable
@@ -73,6 +74,7 @@ class Run:
             )
         with self.index.catalog.reading() as connection:
             lags = run_rows.lags(connection, self.id)
+            checks = verdicts_of_run(connection, self.id)
         return RunReport(
             run_id=self.id,
             source=self.source.name,
@@ -84,6 +86,7 @@ class Run:
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
+            checks=checks,
             error=error,
         )
 

@@ -5,10 +5,10 @@ import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fsspec.utils import glob_translate
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,14 +16,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
+from flows.setting_values import Duration, Strict
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL
 from index.plan import EVERYTHING
 from parsers.contract import Limits, ParseOptions
 
 DEFAULT_FILE: Final = Path("headwater.toml")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _JUNK: Final = (
     "**/.git/**",
     "**/.svn/**",
@@ -40,39 +40,23 @@ class SettingsError(Exception):
     """A setting is wrong; the message names the key, the value and what is allowed."""
 
 
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError("a number and a unit, one of s, m, h, d, w: 90s, 2h, 1d")
-        return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError('a number and a unit in quotes: "90s", "2h", "1d"')
-
-
 def _source_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
         raise ValueError("letters, digits, '.', '_' and '-', at most 63, not starting with a sign")
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 SourceName = Annotated[str, AfterValidator(_source_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Freshness(_Strict):
+class Freshness(Strict):
     """How stale a source may be."""
 
     warn_after: Duration = timedelta(hours=2)
     error_after: Duration = timedelta(hours=24)
 
 
-class PasswordSettings(_Strict):
+class PasswordSettings(Strict):
     """Passwords for encrypted documents; they themselves stand in the environment."""
 
     pattern: str = "**/*"
@@ -81,7 +65,7 @@ class PasswordSettings(_Strict):
     """Name of the environment variable that holds them, one a line."""
 
 
-class SourceSettings(_Strict):
+class SourceSettings(Strict):
     """A named place that documents come from."""
 
     name: SourceName
@@ -92,7 +76,14 @@ class SourceSettings(_Strict):
     schedule: str | None = None
     """Cron, in UTC."""
     freshness: Freshness = Freshness()
-    required_metadata: tuple[str, ...] = ()
+    required_metadata: tuple[FieldName, ...] = ()
+    """Short for `metadata.FIELD.required = true`."""
+    metadata: dict[FieldName, FieldSettings] = Field(default_factory=dict)
+    """By field, what it must be and where its value may come from."""
+    on_invalid_chunk: Literal["quarantine", "drop"] = "quarantine"
+    """What becomes of a document some of whose chunks break the contract."""
+    checks: CorpusSettings = CorpusSettings()
+    """What a whole run must come to."""
     removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
     """A scan that would remove a larger share of the documents stops."""
     passwords: tuple[PasswordSettings, ...] = ()
@@ -115,7 +106,7 @@ class SourceSettings(_Strict):
         )
 
 
-class LimitSettings(_Strict):
+class LimitSettings(Strict):
     """What reading one document may cost."""
 
     parse_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60
@@ -139,7 +130,7 @@ class LimitSettings(_Strict):
         )
 
 
-class IndexSettings(_Strict):
+class IndexSettings(Strict):
     """What documents are made into."""
 
     model: str = DEFAULT_MODEL
@@ -217,6 +208,7 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
         raise SettingsError(_in_words(error, file)) from error
     _require_unique_names(settings)
     _require_passwords(settings, file)
+    _require_usable_metadata(settings, file)
     return _anchored(settings, file.parent, state_given=state_dir is not None)
 
 
@@ -244,6 +236,12 @@ def _require_passwords(settings: Settings, file: Path) -> None:
                     f"{file}: source {source.name!r}: passwords: env = {entry.env!r} is wrong: "
                     "there is no such environment variable"
                 )
+
+
+def _require_usable_metadata(settings: Settings, file: Path) -> None:
+    for source in settings.sources:
+        for fault in faults(source.metadata):
+            raise SettingsError(f"{file}: source {source.name!r}: metadata.{fault}")
 
 
 def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Settings:
