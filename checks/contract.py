@@ -184,14 +184,16 @@ def _add_site(context: "AbstractDataContext", folder: Path) -> None:
 
 def _violations(result: "ExpectationValidationResult", frame: "pd.DataFrame") -> list[Violation]:
     configuration = result.expectation_config
-    if configuration is None or result.exception_info.get("raised_exception"):
-        raise ContractBroken(f"{configuration.type if configuration else 'an expectation'} failed")
+    if configuration is None:
+        raise ContractBroken("a result without its expectation")
     if result.success:
         return []
     arguments = configuration.kwargs
     column = str(arguments.get("column") or arguments.get("column_A") or "")
     if not column:
         raise ContractBroken("there are no rows")
+    if "unexpected_index_list" not in result.result:
+        raise ContractBroken(f"{configuration.type} of {column} could not be evaluated")
     severity = Severity.WARNING if configuration.severity == "warning" else Severity.ERROR
     return [
         Violation(int(row), _field(column, int(row), frame), configuration.type, severity)

@@ -38,6 +38,8 @@ MAX_VALUE_BYTES: Final = 4_096
 """The quotas of Chroma Cloud, the narrowest of Chroma's stores: what keeps them fits into any."""
 
 # Columns beside the fields themselves. What stands in Data Docs for a promise is their name.
+TEXT: Final = "text"
+SPAN_TEXT: Final = "span_text"
 WRONG_TYPE: Final = "field of a wrong type"
 LONG_VALUE: Final = "field with a value too long for the store"
 LONG_KEY: Final = "field with a name too long for the store"
@@ -56,6 +58,19 @@ FIELD_OF: Final[Mapping[str, str]] = {
     N_PAGES: "page_last",
 }
 """The field that is at fault where a derived column breaks a promise."""
+_DERIVED: Final = (
+    TEXT,
+    SPAN_TEXT,
+    WRONG_TYPE,
+    LONG_VALUE,
+    LONG_KEY,
+    N_KEYS,
+    SPAN_CHARACTERS,
+    TEXT_CHARACTERS,
+    INDEXED_AHEAD,
+    MODIFIED_AHEAD,
+    N_PAGES,
+)
 NAMING: Final = (WRONG_TYPE, LONG_VALUE, LONG_KEY)
 """Columns that are empty, or hold the name of the field that is at fault."""
 
@@ -83,26 +98,25 @@ def columns(
         now: What no time may be far ahead of.
     """
     records = [_record(row, extra, now) for row in rows]
-    names = dict.fromkeys(name for record in records for name in record)
+    names = (*TYPES, *extra, *_DERIVED)
     return {name: [record[name] for record in records] for name in names}
 
 
 def _record(row: ContractRow, extra: Sequence[str], now: datetime) -> dict[str, Any]:
     given = row.metadata
     wrong = _first(given, lambda name, value: type(value) is not TYPES.get(name, str))
-    judged = {**given, **_passable(row)} if wrong else given
-    start, end = judged.get("char_start"), judged.get("char_end")
-    known = start is not None and end is not None
+    judged: dict[str, Any] = {**given, **_passable(row)} if wrong else given
+    is_span = judged.get("char_end", 0) > judged.get("char_start", 0)
     return {
         **{name: judged.get(name) for name in (*TYPES, *extra)},
-        "text": row.text,
-        "span_text": row.span_text,
+        TEXT: row.text,
+        SPAN_TEXT: row.span_text,
         WRONG_TYPE: wrong,
         LONG_VALUE: _first(given, lambda _, value: _n_bytes(value) > MAX_VALUE_BYTES),
         LONG_KEY: _first(given, lambda name, _: _n_bytes(name) > MAX_KEY_BYTES),
         N_KEYS: len(given),
-        SPAN_CHARACTERS: int(end) - int(start) if known else None,  # type: ignore[arg-type]
-        TEXT_CHARACTERS: len(row.text) if known else None,
+        SPAN_CHARACTERS: judged["char_end"] - judged.get("char_start", 0) if is_span else None,
+        TEXT_CHARACTERS: len(row.text) if is_span else None,
         INDEXED_AHEAD: _seconds_ahead(given.get("indexed_at"), now),
         MODIFIED_AHEAD: _seconds_ahead(given.get("source_modified_at"), now),
         N_PAGES: row.n_pages,

@@ -30,7 +30,7 @@ class Lookups:
     """The services that a source's settings name, by the field that they know."""
 
     services: Mapping[str, LookupSettings]
-    delays_s: Sequence[float] = _RETRY_DELAYS_S
+    delays_s: Sequence[float] = field(default_factory=lambda: _RETRY_DELAYS_S)
     """Before each further attempt."""
     _silent: dict[str, str] = field(default_factory=dict)
     """Fields whose service has failed for good, and how."""

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from checks.corpus import Threshold
-from checks.rows import MAX_KEY_BYTES, TYPES
+from checks.rows import MAX_KEY_BYTES, SPAN_TEXT, TEXT, TYPES
 from checks.rules import Severity
 from flows.setting_values import Duration, Strict
 
@@ -114,6 +114,8 @@ class CorpusSettings(Strict):
 def faults(metadata: Mapping[str, FieldSettings]) -> Iterator[str]:
     """What is wrong with fields' settings that only shows when they are taken together."""
     for name, field in metadata.items():
+        if name in (TEXT, SPAN_TEXT):
+            yield f"{name} is wrong: the field needs another name"
         if name in TYPES and (field.from_path or field.lookup or field.default):
             yield f"{name} is wrong: Headwater fills this field itself"
         if field.from_path and name not in re.compile(field.from_path).groupindex:
