@@ -105,7 +105,7 @@ def columns(
 def _record(row: ContractRow, extra: Sequence[str], now: datetime) -> dict[str, Any]:
     given = row.metadata
     wrong = _first(given, lambda name, value: type(value) is not TYPES.get(name, str))
-    judged: dict[str, Any] = {**given, **_passable(row)} if wrong else given
+    judged: dict[str, Any] = {**given, **(_passable(row) if wrong else {})}
     is_span = judged.get("char_end", 0) > judged.get("char_start", 0)
     return {
         **{name: judged.get(name) for name in (*TYPES, *extra)},

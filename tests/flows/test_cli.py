@@ -40,7 +40,7 @@ def filled(ingest, folder, state) -> Path:
 
 def test_help_is_the_map():
     result = call("--help")
-    for command in ("ingest", "status", "quarantine", "search", "explain", "doctor"):
+    for command in ("ingest", "status", "quarantine", "checks", "search", "explain", "doctor"):
         assert command in result.stdout
         shown = call(command, "--help")
         assert shown.exit_code == 0
