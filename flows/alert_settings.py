@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from checks.alerts import Route
-from flows.duration import Duration
+from flows.setting_values import Duration
 from index.catalog.alerts import Severity
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.commands import alerts, generation, ingest, look, quarantine, reprocess, upkeep
+from flows.commands import alerts, checks, generation, ingest, look, quarantine, reprocess, upkeep
 
 app = typer.Typer(
     name="headwater",
@@ -17,6 +17,7 @@ app.command()(look.status)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(reprocess.reprocess)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(checks.app, name="checks")
 app.command()(look.search)
 app.command()(look.explain)
 app.command()(upkeep.reconcile)

@@ -22,9 +22,11 @@ from rich.table import Table
 from rich.text import Text
 
 from checks.alerts import in_words
+from checks.corpus import in_words as measured
 from flows.alert_status import AlertStatus
 from flows.doctor import Finding
 from flows.status import SourceStatus
+from index.catalog.measures import Measure
 from index.reconciling import Reconciliation
 from index.search import Result
 from parsers.reasons import REMEDIES, Reason
@@ -45,6 +47,7 @@ _STATE_STYLES: Final = {
     "unknown": "magenta",
     "resolved": "green",
 }
+_VERDICT_STYLES: Final = {"passed": "green", "warning": "yellow", "failed": "bold red"}
 
 
 class TerminalProgress:
@@ -144,6 +147,7 @@ def show_report(report: Mapping[str, Any]) -> None:
             _show_count(n, f"  {name}{_each(why)}")
     made = f"{chunks['embedded']:,} embedded, {chunks['reused']:,} from the cache"
     _show_count(chunks["made"], f"chunks made: {made}, {chunks['rejected']:,} rejected")
+    _show_checks(report["checks"])
     stored = f"{chunks['updated']:,} got new metadata, {chunks['deleted']:,} deleted"
     _show_count(chunks["written"], f"vectors written; {stored}")
     balanced = "balanced" if report["balanced"] else "[bold red]does not balance[/]"
@@ -166,6 +170,39 @@ def _show_trouble(report: Mapping[str, Any]) -> None:
         err.print(f"  would be removed: {escape(uri)}")
     if (n_more := report["removal_withheld"] - len(report["would_remove"])) > 0:
         err.print(f"  and {n_more:,} more")
+
+
+def _show_checks(checks: Mapping[str, Any]) -> None:
+    """What a reader should know of a run's checks: nothing, if all is well."""
+    if checks["resolved"]:
+        _show_count(sum(checks["resolved"].values()), f"fields filled{_each(checks['resolved'])}")
+    if checks["warned"] or checks["dropped"]:
+        said = f"chunks with warnings; {checks['dropped']:,} left out: headwater checks show"
+        _show_count(checks["warned"], said)
+    for measure in checks["run"]:
+        if measure["verdict"] == "warning":
+            out.print(f"[yellow]{escape(measured(Measure(**measure)))}[/]")
+
+
+def show_checks(checks: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> None:
+    """The checks of one run: rules that were broken, where, and the numbers of the whole."""
+    counts = f"{checks['chunks']:,} chunks of {checks['documents']:,} documents"
+    out.print(f"{checks['suite']} {checks['suite_version']}: {counts}")
+    told = f"{checks['invalid']:,} invalid, {checks['dropped']:,} left out of their documents"
+    out.print(f"{told}, {checks['warned']:,} with warnings")
+    if checks["resolved"]:
+        out.print(f"fields filled{_each(checks['resolved'])}")
+    for document in documents:
+        out.print(f"[cyan]{escape(document['uri'])}[/]")
+        for broken in document["rules"]:
+            style = _STATE_STYLES[broken["severity"]]
+            where = f"{broken['n']:,} of {document['chunks']:,} chunks"
+            said = f"{escape(broken['field'])}: {broken['rule']}, {where}"
+            out.print(f"  [{style}]{broken['severity']}[/]  {said}")
+    for measure in checks["run"]:
+        style = _VERDICT_STYLES[measure["verdict"]]
+        said = escape(measured(Measure(**measure)))
+        out.print(f"[{style}]{measure['verdict']:<8}[/] {said}")
 
 
 def _show_count(n: int, what: str) -> None:

@@ -14,6 +14,8 @@ from prefect.utilities.annotations import quote
 
 from checks.contract import Contract
 from flows.batch import PreparedBatch, Workshop
+from flows.corpus_checks import keep_validations
+from flows.fields import fields_of
 from flows.outages import RETRY_DELAYS_S, may_come_back
 from flows.preparation import prepare
 from flows.report import Tally
@@ -59,10 +61,9 @@ STEP: Final[dict[str, Any]] = {
 def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]) -> None:
     if not changed:
         return
-    contract = Contract(
-        window=max(target.embedder.files.window for target in run.index.targets),
-        required=run.source.required_metadata,
-    )
+    fields = fields_of(run.source)
+    window = max(target.embedder.files.window for target in run.index.targets)
+    contract = Contract(window=window, rules=fields.rules)
     threading.Thread(target=_warm_up, args=(run, contract), daemon=True).start()
     attempt = run.attempt
     with make_sandbox(
@@ -73,7 +74,7 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
             index=run.index,
             sandbox=sandbox,
             contract=contract,
-            required_metadata=run.source.required_metadata,
+            fields=fields,
             expected=run.expected,
             rule_against=rules(run.source.include, run.source.exclude),
             clock=run.clock,
@@ -155,6 +156,7 @@ def index_batch(
     run = current.get()
     run.check()
     done = prepare(workshop, batch, known, datetime.now(UTC))
+    keep_validations(run, done.validations)
     with run.clock.stage("embed"):
         vectors, cost = embed(run.index, done.prepared, run.embedded)
     run.check()

@@ -18,6 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from checks.balance import trips_removal_guard
 from flows.conversations import gather
+from flows.corpus_checks import check_corpus, check_listing
 from flows.errors import RunFailed
 from flows.indexing import (
     PARALLEL_BATCHES,
@@ -35,6 +36,7 @@ from flows.report import RunReport, Tally, as_markdown
 from flows.run import Run, current, recorded
 from flows.selection import select_source
 from flows.settings import Settings, load_settings
+from flows.sidecars import attach, counted_as
 from flows.sources import list_source
 from flows.wiring import (
     make_expectation,
@@ -130,6 +132,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
     _finish_what_was_begun(run)
     with run.clock.stage("scan"):
         listing = scan(run.source.name)
+        persistently(lambda: check_listing(run, listing, may_shrink=allow_removal))
         known = persistently(lambda: _known(run))
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
@@ -158,7 +161,8 @@ def scan(source: str) -> list[Listed]:
     run = current.get()
     files = list_source(run.source.uri, run.settings.state_dir)
     rule_against = rules(run.source.include, run.source.exclude)
-    listing = gather(files, rule_against, include_private=run.source.include_private)
+    gathered = gather(files, rule_against, include_private=run.source.include_private)
+    listing = attach(gathered)
     with run.index.catalog.writing() as connection:
         run_rows.mark_checked(connection, source, datetime.now(UTC))
     return listing
@@ -189,7 +193,7 @@ def _count_unread(run: Run, plan: Plan) -> None:
     tally.outcomes[Outcome.SKIPPED] = len(plan.skipped) + len(plan.still_skipped)
     tally.outcomes[Outcome.QUARANTINED] = len(bad)
     tally.reasons.update(str(document.code) for document in bad)
-    tally.rules.update(skip.rule for skip in plan.skipped)
+    tally.rules.update(counted_as(skip.rule) for skip in plan.skipped)
     tally.rules.update(rule_on_member(run, member.uri) for member in plan.still_skipped)
     if bad:
         with run.index.catalog.writing() as connection:
@@ -220,13 +224,13 @@ def settle(report: dict[str, Any], source: str) -> None:
 
 
 def _settle(run: Run) -> RunReport:
-    error = ""
+    error = check_corpus(run)
     if run.withheld:
         error = (
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
             "none was removed; if that is right, run again with --allow-removal"
         )
-    report = run.report(error=error)
+    report = run.report(RunState.FAILED if error else None, error)
     run.end(report)
     settle(report.as_json(), run.source.name)
     if report.state is RunState.FAILED:

@@ -62,6 +62,8 @@ class RunReport:
     """Documents from quarantine that were tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know, a line each."""
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """See `flows.verdicts`."""
     error: str = ""
     """One line, if the run failed."""
     code: Reason | None = None
@@ -95,6 +97,7 @@ class RunReport:
             "lag_seconds": lag
             and {"p50": round(lag.p50, 1), "p95": round(lag.p95, 1), "max": round(lag.max, 1)},
             "balanced": self.balanced,
+            "checks": dict(self.checks),
             "took_over": list(self.took_over),
             "removal_withheld": len(self.withheld),
             "would_remove": list(self.withheld[:_SHOWN]),

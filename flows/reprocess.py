@@ -29,6 +29,7 @@ from flows.outages import persistently
 from flows.progress import watching
 from flows.run import Attempt, Run, current, recorded
 from flows.settings import Settings, SourceSettings, load_settings, with_limits
+from flows.sidecars import attach
 from flows.sources import list_source
 from flows.wiring import make_expectation, open_catalog, open_index
 from index.catalog import documents as document_rows
@@ -208,7 +209,7 @@ def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
 def _listed(run: Run, roots: set[str]) -> list[Listed]:
     files = list_source(run.source.uri, run.settings.state_dir)
     rule_against = rules(run.source.include, run.source.exclude)
-    listing = gather(files, rule_against, include_private=run.source.include_private)
+    listing = attach(gather(files, rule_against, include_private=run.source.include_private))
     return [one for one in listing if one.uri in roots and not one.skip_rule]
 
 

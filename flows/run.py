@@ -18,6 +18,7 @@ from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
+from flows.verdicts import verdicts_of_run
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunKind, RunState
@@ -99,6 +100,7 @@ class Run:
         # The catalog may be what ends the run.
         with suppress(StoreUnavailable), self.index.catalog.reading() as connection:
             lags = run_rows.lags(connection, self.id)
+            checks = verdicts_of_run(connection, self.id)
         return RunReport(
             run_id=self.id,
             source=self.source.name,
@@ -112,6 +114,7 @@ class Run:
             withheld=self.withheld,
             n_released=self.n_released,
             notes=self.notes,
+            checks=checks,
             error=error,
         )
 

@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fsspec.utils import glob_translate
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +19,8 @@ from pydantic_settings import (
 
 from flows.alert_settings import AlertSettings
 from flows.delivery import is_understood
-from flows.duration import Duration
+from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
+from flows.setting_values import Duration, Strict
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL
 from index.plan import EVERYTHING
@@ -53,18 +54,14 @@ def _source_name(value: str) -> str:
 SourceName = Annotated[str, AfterValidator(_source_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Freshness(_Strict):
+class Freshness(Strict):
     """How stale a source may be."""
 
     warn_after: Duration = timedelta(hours=2)
     error_after: Duration = timedelta(hours=24)
 
 
-class PasswordSettings(_Strict):
+class PasswordSettings(Strict):
     """Passwords for encrypted documents; they themselves stand in the environment."""
 
     pattern: str = "**/*"
@@ -73,7 +70,7 @@ class PasswordSettings(_Strict):
     """Name of the environment variable that holds them, one a line."""
 
 
-class SourceSettings(_Strict):
+class SourceSettings(Strict):
     """A named place that documents come from."""
 
     name: SourceName
@@ -84,7 +81,14 @@ class SourceSettings(_Strict):
     schedule: str | None = None
     """Cron, in UTC."""
     freshness: Freshness = Freshness()
-    required_metadata: tuple[str, ...] = ()
+    required_metadata: tuple[FieldName, ...] = ()
+    """Short for `metadata.FIELD.required = true`."""
+    metadata: dict[FieldName, FieldSettings] = Field(default_factory=dict)
+    """By field, what it must be and where its value may come from."""
+    on_invalid_chunk: Literal["quarantine", "drop"] = "quarantine"
+    """What becomes of a document some of whose chunks break the contract."""
+    checks: CorpusSettings = CorpusSettings()
+    """What a whole run must come to."""
     removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
     """A scan that would remove a larger share of the documents stops."""
     passwords: tuple[PasswordSettings, ...] = ()
@@ -107,7 +111,7 @@ class SourceSettings(_Strict):
         )
 
 
-class LimitSettings(_Strict):
+class LimitSettings(Strict):
     """What reading one document may cost."""
 
     parse_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60
@@ -131,14 +135,14 @@ class LimitSettings(_Strict):
         )
 
 
-class RetentionSettings(_Strict):
+class RetentionSettings(Strict):
     """How long the past is kept."""
 
     history: Duration = timedelta(days=90)
     """What ceased to be searchable longer ago is no longer known to `--as-of`."""
 
 
-class IndexSettings(_Strict):
+class IndexSettings(Strict):
     """What documents are made into."""
 
     model: str = DEFAULT_MODEL
@@ -229,6 +233,7 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
     _require_unique_names(settings)
     _require_passwords(settings, file)
     _require_targets(settings, file)
+    _require_usable_metadata(settings, file)
     return _anchored(settings, file.parent, state_given=state_dir is not None)
 
 
@@ -288,6 +293,12 @@ def _require_targets(settings: Settings, file: Path) -> None:
             raise SettingsError(f"{wrong}: {missing}") from None
         if url is not None and not is_understood(url):
             raise SettingsError(f"{wrong}: its URL is wrong: Apprise knows no such service")
+
+
+def _require_usable_metadata(settings: Settings, file: Path) -> None:
+    for source in settings.sources:
+        for fault in faults(source.metadata):
+            raise SettingsError(f"{file}: source {source.name!r}: metadata.{fault}")
 
 
 def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Settings:

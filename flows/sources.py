@@ -45,6 +45,8 @@ class Fetched:
     stat_token: str
     stat_trusted: bool
     modified_at: datetime | None
+    sidecars: tuple[tuple[str, bytes], ...] = ()
+    """Uri and bytes of the files beside it that say something of it."""
 
 
 def list_source(root: str, state_dir: Path) -> list[Listed]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.errors import UserError
+from flows.fields import fields_of
 from flows.outages import persistently
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
@@ -35,6 +36,7 @@ from parsers.registry import failure_key, parser_key
 from parsers.sandbox import Sandbox
 
 CATALOG_FILE = "catalog.db"
+_OF_METADATA = (Reason.METADATA_MISSING, Reason.METADATA_INVALID)
 
 
 def make_state_dir(settings: Settings) -> None:
@@ -209,15 +211,22 @@ def make_expectation(settings: Settings, source: SourceSettings) -> Expectation:
     """What results must have been made with to hold still."""
     options, limits = settings.parse_options(source), settings.limits.limits
     tried = _digest_of_passwords(source)
+    fields = fields_of(source).key
 
     def key_of_failure(media_type: str, code: Reason) -> str:
         passwords = tried if code is Reason.ENCRYPTED else ""
-        return failure_key(media_type, options, limits, passwords=passwords)
+        key = failure_key(media_type, options, limits, passwords=passwords)
+        return _with_fields(key, fields) if code in _OF_METADATA else key
 
     return Expectation(
-        parser_key=lambda media_type: parser_key(media_type, options),
+        parser_key=lambda media_type: _with_fields(parser_key(media_type, options), fields),
         failure_key=key_of_failure,
     )
+
+
+def _with_fields(key: str, fields: str) -> str:
+    """A key that changes with what the source demands of metadata, too."""
+    return f"{key} fields={fields}" if fields else key
 
 
 def _digest_of_passwords(source: SourceSettings) -> str:

@@ -51,6 +51,8 @@ class Listed:
     """The files that it is gathered from, where it is none itself."""
     shared: "tuple[Listed, ...]" = ()
     """With `parts`: the files that tell how to read them, which other documents need as well."""
+    sidecars: "tuple[Listed, ...]" = ()
+    """The files beside it that say something of it."""
 
 
 @dataclass(frozen=True, slots=True)

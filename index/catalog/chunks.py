@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from index.batching import batches
+from index.batching import MAX_ITEMS, batches
 from index.catalog import tables
 from index.catalog.documents import provenance_of
 from index.catalog.upsert import insert_new
@@ -131,6 +131,14 @@ def page_of_chunks(
     where = (chunk.generation == generation) & (place > sa.tuple_(*after))
     query = _select(tables.chunk).where(where).order_by(chunk.document_id, chunk.ordinal)
     return [_held(row) for row in connection.execute(query.limit(size)).mappings()]
+
+
+def all_chunks(connection: Connection, generation: str) -> Iterator[Held]:
+    """Every chunk of a generation, those of one document together."""
+    after = FIRST
+    while page := page_of_chunks(connection, generation, after, MAX_ITEMS):
+        yield from page
+        after = (page[-1].provenance.document_id, page[-1].placement.ordinal)
 
 
 def vectors_as_of(

@@ -174,6 +174,12 @@ def find_run(connection: Connection, run_id: str) -> RowMapping | None:
     )
 
 
+def newest_run(connection: Connection) -> RowMapping | None:
+    """The run that was started last, over whichever source."""
+    query = sa.select(tables.run).order_by(tables.run.c.started_at.desc()).limit(1)
+    return connection.execute(query).mappings().one_or_none()
+
+
 def last_run(connection: Connection, source: str) -> RowMapping | None:
     query = (
         sa.select(tables.run)

@@ -273,3 +273,32 @@ delivery = sa.Table(
     sa.Index(None, "state", "target"),
     comment="messages of alerts, each to one target: the outbox",
 )
+
+validation = sa.Table(
+    "validation",
+    metadata,
+    sa.Column("run_id", sa.String(32), sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("document_id", sa.String(32), primary_key=True),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("suite_version", sa.Text, nullable=False, comment="of the metadata contract"),
+    sa.Column("checked_at", UtcDateTime, nullable=False),
+    sa.Column("n_chunks", sa.Integer, nullable=False),
+    sa.Column("n_invalid", sa.Integer, nullable=False, comment="chunks that break a promise"),
+    sa.Column("n_dropped", sa.Integer, nullable=False, comment="invalid ones that were left out"),
+    sa.Column("n_warned", sa.Integer, nullable=False, comment="chunks with a warning"),
+    sa.Column("failures", sa.JSON, nullable=False, comment="field, rule, severity, n, chunk_ids"),
+    sa.Column("origins", sa.JSON, nullable=False, comment="by field, what gave its value"),
+    comment="what came of holding the chunks of a document against the contract",
+)
+
+measure = sa.Table(
+    "measure",
+    metadata,
+    sa.Column("run_id", sa.String(32), sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("before", sa.Float, comment="in the last run that did not fail"),
+    sa.Column("verdict", sa.Text, nullable=False, comment="passed, warning or failed"),
+    sa.Column("bound", sa.Float, comment="that it is beyond"),
+    comment="numbers of a whole run",
+)

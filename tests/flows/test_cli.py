@@ -40,7 +40,10 @@ def filled(ingest, folder, state) -> Path:
 
 def test_help_is_the_map():
     result = call("--help")
-    for command in ("ingest", "status", "quarantine", "alerts", "search", "explain", "doctor"):
+    commands = (
+        "ingest", "status", "quarantine", "alerts", "checks", "search", "explain", "doctor",
+    )  # fmt: skip
+    for command in commands:
         assert command in result.stdout
         shown = call(command, "--help")
         assert shown.exit_code == 0
