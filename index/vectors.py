@@ -155,6 +155,18 @@ class VectorStore:
             for chunk_id, metadata in zip(found["ids"], metadatas, strict=True)
         }
 
+    def records(self, collection: str) -> Iterator[Record]:
+        """Every chunk with its vector and text. For comparing small stores, as `contents`.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        with self._using(collection) as chunks:
+            found: Any = chunks.get(include=["embeddings", "documents", "metadatas"])
+        columns = (found[name] for name in ("ids", "embeddings", "documents", "metadatas"))
+        for chunk_id, vector, text, metadata in zip(*columns, strict=True):
+            yield Record(chunk_id, np.asarray(vector, np.float32), text, metadata)
+
     def close(self) -> None:
         """Let go of the files; a later use opens them again."""
         with self._opening:
