@@ -103,7 +103,9 @@ class _Change:
     added: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     revectored: list[str] = field(default_factory=list)
-    """Of those kept, the ones whose title or headings, and so their embedding, changed."""
+    """Of those kept, the ones that are written anew: their title or headings, and so their
+    embedding, changed, or the white space in their text.
+    """
     gone: list[str] = field(default_factory=list)
 
 
@@ -152,6 +154,7 @@ def publish(
     """
     collection, generation = index.generation.collection, index.generation.id
     change = _changes(index, documents)
+    change.revectored += _rewrapped(index, documents, change)
     touched = [*change.added, *change.kept, *change.gone]
     run_id = documents[0].provenance.run_id if documents else ""
     with index.catalog.writing() as connection:
@@ -293,6 +296,17 @@ def _changes(index: Index, documents: Iterable[Prepared]) -> _Change:
             ]
             change.gone += [chunk_id for chunk_id in old if chunk_id not in new]
     return change
+
+
+def _rewrapped(index: Index, documents: Iterable[Prepared], change: _Change) -> list[str]:
+    """Chunks that keep their id and their embedding, for only white space in them changed."""
+    stay = set(change.kept).difference(change.revectored)
+    texts = {
+        one.placement.chunk_id: one.chunk.text
+        for one in _chunks(documents)
+        if one.placement.chunk_id in stay
+    }
+    return index.vectors.reworded(index.generation.collection, texts)
 
 
 def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: datetime) -> None:

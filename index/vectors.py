@@ -93,6 +93,20 @@ class VectorStore:
                 absent.difference_update(chunks.get(ids=list(batch), include=[])["ids"])
         return absent
 
+    def reworded(self, collection: str, texts: Mapping[str, str]) -> list[str]:
+        """Those chunks of `texts`, which is by id, that are there with another text.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        differing: list[str] = []
+        with self._using(collection) as chunks:
+            for batch in batches(list(texts)):
+                found = chunks.get(ids=list(batch), include=["documents"])
+                held = zip(found["ids"], found["documents"] or [], strict=True)
+                differing += [chunk_id for chunk_id, text in held if text != texts[chunk_id]]
+        return differing
+
     def set_metadata(self, collection: str, metadata: Mapping[str, Metadata]) -> None:
         """Give chunks that are there exactly this metadata; keys that they had besides are removed.
 
