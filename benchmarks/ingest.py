@@ -20,7 +20,7 @@ from typing import Any
 
 from flows.prefect_runtime import prefect_server
 from flows.settings import load_settings
-from flows.wiring import open_index
+from flows.wiring import open_stores
 from index.catalog.chunks import load_chunks
 from index.catalog.tables import chunk
 from index.chunking import chunk_document
@@ -110,7 +110,7 @@ def _ingest(folder: Path, state: Path) -> dict[str, Any]:
 def _embedded_texts(state: Path) -> Iterator[str]:
     """What the run embedded, made again from the stored texts."""
     settings = load_settings(state_dir=state)
-    with open_index(settings) as index:
+    with open_stores(settings) as index:
         with index.catalog.reading() as connection:
             ids = list(connection.scalars(chunk.select().with_only_columns(chunk.c.id)))
             keys = {text_key for *_, text_key in load_chunks(connection, ids).values()}

@@ -30,11 +30,11 @@ import sqlalchemy as sa
 
 from flows.prefect_runtime import prefect_server
 from flows.settings import load_settings
-from flows.wiring import make_state_dir, open_index
+from flows.wiring import make_state_dir, open_stores
 from index.catalog import tables
 from index.catalog.chunks import count_chunks
 from index.identity import fold
-from index.publishing import Index
+from index.stores import Index
 
 _ALIKE = 0.6
 _OF_THE_RUN = {"run_id", "indexed_at", "first_seen_at", "stat_trusted"}
@@ -91,7 +91,7 @@ def _step(snapshot: Path, folder: Path, state: Path) -> list[str]:
     check_out(snapshot, folder)
     report = _ingest(folder, state)
     settings = load_settings(state_dir=state)
-    with open_index(settings) as index, index.catalog.reading() as connection:
+    with open_stores(settings) as index, index.catalog.reading() as connection:
         n_chunks = count_chunks(connection)
     changes, chunks = changes_between(before, after), report["chunks"]
     return [
@@ -180,14 +180,14 @@ def _checked(folder: Path, state: Path, fresh: Path) -> str:
     shutil.rmtree(fresh)
     different = [key for key in kept.keys() | made.keys() if kept.get(key) != made.get(key)]
     if different:
-        raise SystemExit(f"{len(different)} of {len(made)} entries differ from a fresh ingest")
+        raise SystemExit(f"differs from a fresh ingest: {len(different)} entries, {different[:3]}")
     return f"{len(made)} entries"
 
 
 def _share_embeddings(state: Path, fresh: Path) -> None:
     settings = load_settings(state_dir=fresh)
     make_state_dir(settings)
-    with open_index(load_settings(state_dir=state)) as given, open_index(settings) as taking:
+    with open_stores(load_settings(state_dir=state)) as given, open_stores(settings) as taking:
         with given.catalog.reading() as connection:
             rows = [dict(row) for row in connection.execute(sa.select(tables.embedding)).mappings()]
         with taking.catalog.writing() as connection:
@@ -196,12 +196,19 @@ def _share_embeddings(state: Path, fresh: Path) -> None:
 
 def stored_in(state: Path) -> dict[tuple[str, str], Any]:
     """All that an index holds, but for what tells when and by which run it came there."""
-    with open_index(load_settings(state_dir=state)) as index:
-        stored = _in_catalog(index)
-        for record in index.vectors.records(index.generation.collection):
-            metadata = {k: v for k, v in record.metadata.items() if k not in _OF_THE_RUN}
-            stored["vector", record.chunk_id] = (record.text, metadata, record.vector.tobytes())
-        return stored
+    with open_stores(load_settings(state_dir=state)) as index:
+        return _in_catalog(index) | _in_vectors(index)
+
+
+def _in_vectors(index: Index) -> dict[tuple[str, str], Any]:
+    collection = index.generation.collection
+    stored: dict[tuple[str, str], Any] = {}
+    while page := index.vectors.page(collection, len(stored)):
+        vectors = index.vectors.load_vectors(collection, page)
+        for chunk_id, one in index.vectors.load(collection, page).items():
+            metadata = {k: v for k, v in one.metadata.items() if k not in _OF_THE_RUN}
+            stored["vector", chunk_id] = (one.text, metadata, vectors[chunk_id].tobytes())
+    return stored
 
 
 def _in_catalog(index: Index) -> dict[tuple[str, str], Any]:

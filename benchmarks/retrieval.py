@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from flows.prefect_runtime import prefect_server
 from flows.settings import Settings, load_settings
-from flows.wiring import open_index
+from flows.wiring import open_stores
 from index.publishing import Index
 from index.search import search
 
@@ -40,7 +40,7 @@ def main() -> None:
     queries = [json.loads(line) for line in lines]
     with tempfile.TemporaryDirectory() as state:
         settings = _ingested(arguments.folder / "docs", Path(state))
-        with open_index(settings) as index:
+        with open_stores(settings) as index:
             if arguments.kind == "documents":
                 answerable = [query for query in queries if query.get("answerable", True)]
                 _documents(index, arguments.folder / "docs", answerable)

@@ -8,10 +8,10 @@ from flows.clock import StageClock
 from flows.sources import Fetched
 from index.catalog.documents import Seen
 from index.catalog.quarantine import Failed
-from index.chunking import ChunkerSettings
 from index.identity import document_id
 from index.plan import Expectation, Known, Listed
-from index.publishing import Index, Prepared
+from index.publishing import Prepared
+from index.stores import Index
 from parsers.contract import Limits, ParseOptions
 from parsers.frames import Failure
 from parsers.sandbox import Sandbox
@@ -25,7 +25,6 @@ class Workshop:
     index: Index
     sandbox: Sandbox
     contract: Contract
-    chunker: ChunkerSettings
     required_metadata: tuple[str, ...]
     rule_against: Callable[[str], str]
     """Of a uri, the rule in the settings that excludes it; empty if none does."""

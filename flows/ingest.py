@@ -26,23 +26,32 @@ from checks.contract import Contract
 from flows.batch import PreparedBatch, Workshop
 from flows.conversations import gather
 from flows.errors import RunFailed
-from flows.lease import write_lease
+from flows.lease import is_shared, source_lease
+from flows.outages import RETRY_DELAYS_S, may_come_back, persistently
 from flows.preparation import prepare
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
 from flows.run import Run, current, recorded
 from flows.selection import select_source
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 from flows.sources import SourceUnreadable, list_source
-from flows.wiring import make_expectation, make_sandbox, make_state_dir, open_index
+from flows.wiring import (
+    make_expectation,
+    make_sandbox,
+    make_state_dir,
+    open_catalog,
+    open_index,
+    wanted_generation,
+)
 from index.batching import batches
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import DocumentOutcome, RunState
-from index.errors import StoreUnavailable
+from index.converging import recover
 from index.plan import Known, Listed, Outcome, Plan, by_container, make_plan, rules
-from index.publishing import Written, embed, publish, recover, retire
+from index.publishing import Written, embed, publish, retire
+from index.stores import Index
 
 _Value = TypeVar("_Value")
 
@@ -51,7 +60,6 @@ _BATCH_BYTES: Final = 32 * 1024 * 1024
 _RETIRED_AT_ONCE: Final = 500
 _PARALLEL_BATCHES: Final = 2
 """One is embedded while the next is parsed; more would only hold more in memory."""
-_RETRY_DELAYS_S: Final = [0.5, 2.0, 5.0]
 
 
 def _flow_run_name() -> str:
@@ -71,6 +79,7 @@ def ingest(
     *,
     verify: bool = False,
     allow_removal: bool = False,
+    wait_s: float = 0,
 ) -> dict[str, Any]:
     """Run once over a source.
 
@@ -80,6 +89,7 @@ def ingest(
         state: The state directory, in place of the one in the settings.
         verify: Read all bytes, even where the listing says that nothing changed.
         allow_removal: Remove what is gone, however much of the source that is.
+        wait_s: How long to wait for another process that writes.
 
     Returns:
         The report, as `headwater ingest --json` prints it.
@@ -90,29 +100,47 @@ def ingest(
     """
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
     make_state_dir(settings)
-    with write_lease(settings.state_dir), open_index(settings) as index:
-        chosen = select_source(settings, index.catalog, source)
-        expected = make_expectation(settings, chosen, index.generation)
-        run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())
-        token = current.set(run)
-        try:
-            with recorded(run, flow_run.id):
-                _follow_source(run, verify=verify, allow_removal=allow_removal)
-                return _settle(run).as_json()
-        finally:
-            current.reset(token)
+    with open_catalog(settings) as catalog:
+        chosen = select_source(settings, catalog, source)
+        with (
+            source_lease(settings, catalog, chosen.name, wait_s=wait_s),
+            open_index(settings, catalog) as index,
+        ):
+            expected = make_expectation(settings, chosen)
+            run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())
+            run.notes = _notes(settings, index)
+            return _run(run, verify=verify, allow_removal=allow_removal)
+
+
+def _notes(settings: Settings, index: Index) -> list[str]:
+    wanted = wanted_generation(settings)
+    if wanted.id in {target.generation.id for target in index.targets}:
+        return []
+    return [
+        f"the settings ask for another generation, {wanted.model} with {wanted.chunker}: "
+        "headwater generation build, then promote; until then the one that is live is kept up"
+    ]
+
+
+def _run(run: Run, *, verify: bool, allow_removal: bool) -> dict[str, Any]:
+    token = current.set(run)
+    try:
+        with recorded(run, flow_run.id):
+            _follow_source(run, verify=verify, allow_removal=allow_removal)
+            return _settle(run).as_json()
+    finally:
+        current.reset(token)
 
 
 def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
-    with run.clock.stage("upsert"):
-        recover(run.index)
+    _finish_what_was_begun(run)
     with run.clock.stage("scan"):
         listing = scan(run.source.name)
-        known = _known(run)
+        known = persistently(lambda: _known(run))
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
     run.progress.planned(len(plan.read))
-    _count_unread(run, plan)
+    persistently(lambda: _count_unread(run, plan))
     may_remove = allow_removal or not _is_guarded(run, plan, known)
     _read_changed(run, plan.read, known)
     if may_remove:
@@ -120,24 +148,27 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         _retire(plan.retired, Outcome.SKIPPED)
     _retire(run.removed_members, Outcome.REMOVED)
     _retire(run.retired_members, Outcome.SKIPPED)
+    _finish_what_was_begun(run)  # What a batch left that had to be tried again.
+
+
+def _finish_what_was_begun(run: Run) -> None:
     with run.clock.stage("upsert"):
-        recover(run.index)  # What a batch left that had to be tried again.
+        shared = is_shared(run.settings)
+        persistently(lambda: recover(run.index, run.source.name if shared else None))
 
 
 def _is_worldly(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether a task failed for a reason that may be gone when it is tried again."""
     try:
         state.result()
-    except (StoreUnavailable, SourceUnreadable):
-        return True
-    except BaseException:  # noqa: BLE001
-        return False
+    except BaseException as error:  # noqa: BLE001
+        return isinstance(error, SourceUnreadable) or may_come_back(error)
     return False
 
 
 _STEP: Final[dict[str, Any]] = {
-    "retries": len(_RETRY_DELAYS_S),
-    "retry_delay_seconds": _RETRY_DELAYS_S,
+    "retries": len(RETRY_DELAYS_S),
+    "retry_delay_seconds": RETRY_DELAYS_S,
     "retry_condition_fn": _is_worldly,
     # What tasks are given can be neither hashed nor pickled, and a result is never reused.
     "cache_policy": NO_CACHE,
@@ -203,12 +234,8 @@ def _again(document: Known) -> DocumentOutcome:
 
 def _is_guarded(run: Run, plan: Plan, known: Mapping[str, Known]) -> bool:
     """Whether the removal guard forbids to remove what is gone; what it kept is noted."""
-    leaving = [
-        document.uri
-        for document in (*plan.removed, *plan.retired)
-        if document.generation is not None
-    ]
-    n_searchable = sum(document.generation is not None for document in known.values())
+    leaving = [document.uri for document in (*plan.removed, *plan.retired) if document.searchable]
+    n_searchable = sum(document.searchable for document in known.values())
     guarded = trips_removal_guard(
         n_searchable, len(leaving), n_found=plan.n_found, max_share=run.source.removal_guard
     )
@@ -221,7 +248,8 @@ def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known
     if not changed:
         return
     contract = Contract(
-        window=run.index.embedder.files.window, required=run.source.required_metadata
+        window=max(target.embedder.files.window for target in run.index.targets),
+        required=run.source.required_metadata,
     )
     threading.Thread(target=_warm_up, args=(run, contract), daemon=True).start()
     with make_sandbox(run.settings, run.source) as sandbox:
@@ -230,7 +258,6 @@ def _read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known
             index=run.index,
             sandbox=sandbox,
             contract=contract,
-            chunker=run.settings.index.chunker,
             required_metadata=run.source.required_metadata,
             expected=run.expected,
             rule_against=rules(run.source.include, run.source.exclude),
@@ -382,7 +409,8 @@ def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:
     """Make documents unsearchable that are gone or excluded."""
     run = current.get()
     with run.clock.stage("upsert"):
-        cost = retire(run.index, documents, Outcome(outcome), run.id, datetime.now(UTC))
+        now = datetime.now(UTC)
+        cost = retire(run.index, documents, Outcome(outcome), run.id, now, source=run.source.name)
     tally = Tally(written=cost)
     if outcome == Outcome.REMOVED:
         tally.outcomes[Outcome.REMOVED] = len(documents)

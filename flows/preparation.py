@@ -14,12 +14,10 @@ from flows.batch import PreparedBatch, Read, Workshop, failed_as, seen_as
 from flows.reading import read_and_parse
 from index.catalog.documents import Seen
 from index.catalog.quarantine import Failed
-from index.chunking import chunk_document
-from index.embedding import Embedder
-from index.identity import chunk_ids, embedding_key
 from index.plan import Known, Listed, Outcome
-from index.publishing import IdentifiedChunk, Prepared
-from index.records import Placement, Provenance, chunk_metadata
+from index.publishing import Prepared
+from index.records import Provenance, chunk_metadata
+from index.targets import identify
 from parsers.document import ParsedDocument
 from parsers.frames import Failure
 from parsers.reasons import Reason
@@ -91,37 +89,13 @@ def _candidate(
         problems=tuple(
             {"number": p.number, "code": p.code.value, "detail": p.detail} for p in quality.problems
         ),
-        chunks=_identified(workshop, seen.document_id, document, unusable),
+        chunks=tuple(
+            one
+            for target in workshop.index.targets
+            for one in identify(target, seen.document_id, document, unusable_pages=unusable)
+        ),
     )
     return _Candidate(read, document, prepared)
-
-
-def _identified(
-    workshop: Workshop, document: str, parsed: ParsedDocument, unusable_pages: frozenset[int]
-) -> tuple[IdentifiedChunk, ...]:
-    embedder: Embedder = workshop.index.embedder
-    chunks = chunk_document(
-        parsed, embedder.counter, workshop.chunker, unusable_pages=unusable_pages
-    )
-    generation, model = workshop.index.generation, embedder.files
-    ids = chunk_ids(document, generation.id, [chunk.text for chunk in chunks])
-    return tuple(
-        IdentifiedChunk(
-            chunk,
-            Placement(
-                chunk_id=chunk_id,
-                ordinal=chunk.ordinal,
-                char_start=chunk.start,
-                char_end=chunk.end,
-                heading_path=chunk.heading_path,
-                page_first=chunk.page_first,
-                page_last=chunk.page_last,
-                n_tokens=chunk.n_tokens,
-                embedding_key=embedding_key(model.name, model.revision, chunk.embedding_text),
-            ),
-        )
-        for chunk_id, chunk in zip(ids, chunks, strict=True)
-    )
 
 
 def _provenance(
@@ -138,7 +112,6 @@ def _provenance(
         parser_version=document.parser_version,
         title=document.title,
         language=document.language,
-        generation=workshop.index.generation.id,
         run_id=workshop.run_id,
         source_modified_at=read.fetched.modified_at,
         indexed_at=now,

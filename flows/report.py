@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from checks.freshness import percentiles
 from index.catalog.runs import RunState
 from index.plan import Outcome
 from index.publishing import Written
+from parsers.reasons import Reason
 
-_STAGES = ("scan", "parse", "validate", "embed", "upsert")
+_SHOWN: Final = 20
+"""Uris of those that the removal guard kept."""
+_STAGES: Final = ("scan", "parse", "validate", "embed", "upsert")
 
 
 @dataclass(slots=True)
@@ -55,8 +58,12 @@ class RunReport:
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    notes: Sequence[str] = ()
+    """What else whoever runs it should know, a line each."""
     error: str = ""
     """One line, if the run failed."""
+    code: Reason | None = None
+    """Of the world's fault that ended it, if one did."""
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`, the catalog and the Prefect artifact."""
@@ -88,6 +95,9 @@ class RunReport:
             "balanced": self.balanced,
             "took_over": list(self.took_over),
             "removal_withheld": len(self.withheld),
+            "would_remove": list(self.withheld[:_SHOWN]),
+            "code": self.code,
+            "notes": list(self.notes),
             "error": self.error or None,
         }
 

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from checks.balance import is_balanced, judge_run
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
+from flows.outages import persistently
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
@@ -17,7 +18,7 @@ from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known
-from index.publishing import Index
+from index.stores import Index
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Run:
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    notes: Sequence[str] = ()
+    """What else whoever runs it should know."""
     removed_members: list[Known] = field(default_factory=list)
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
@@ -71,7 +74,9 @@ class Run:
             state = judge_run(
                 balanced=balanced, guarded=bool(self.withheld), outcomes=tally.outcomes
             )
-        with self.index.catalog.reading() as connection:
+        lags: Sequence[float] = ()
+        # The catalog may be what ends the run.
+        with suppress(StoreUnavailable), self.index.catalog.reading() as connection:
             lags = run_rows.lags(connection, self.id)
         return RunReport(
             run_id=self.id,
@@ -84,6 +89,7 @@ class Run:
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
+            notes=self.notes,
             error=error,
         )
 
@@ -114,15 +120,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    with run.index.catalog.writing() as connection:
-        run.took_over = run_rows.start_run(
-            connection,
-            run_id=run.id,
-            source=run.source.name,
-            root=run.source.uri,
-            flow_run_id=flow_run_id,
-            now=datetime.now(UTC),
-        )
+    run.took_over = persistently(lambda: _start(run, flow_run_id))
     try:
         yield
     except RunFailed:
@@ -132,11 +130,23 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
         raise _ended_by(run, error) from error
 
 
+def _start(run: Run, flow_run_id: str | None) -> list[str]:
+    with run.index.catalog.writing() as connection:
+        return run_rows.start_run(
+            connection,
+            run_id=run.id,
+            source=run.source.name,
+            root=run.source.uri,
+            flow_run_id=flow_run_id,
+            now=datetime.now(UTC),
+        )
+
+
 def _ended_by(run: Run, error: BaseException) -> RunFailed:
     interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
     state = RunState.INTERRUPTED if interrupted else RunState.FAILED
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
-    report = run.report(state, said)
+    report = replace(run.report(state, said), code=getattr(error, "code", None))
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
         run.end(report)
     return RunFailed(report)

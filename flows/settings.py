@@ -139,6 +139,13 @@ class LimitSettings(_Strict):
         )
 
 
+class RetentionSettings(_Strict):
+    """How long the past is kept."""
+
+    history: Duration = timedelta(days=90)
+    """What ceased to be searchable longer ago is no longer known to `--as-of`."""
+
+
 class IndexSettings(_Strict):
     """What documents are made into."""
 
@@ -159,10 +166,17 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Path(".headwater")
-    """Everything that is kept."""
+    """Everything that is kept, but for what the next two place elsewhere."""
+    catalog_url: str | None = None
+    """`postgresql+psycopg://…`; a SQLite file in the state directory if it is not set."""
+    vectors_url: str | None = None
+    """A Chroma server, `http://HOST:PORT`; a folder in the state directory if it is not set."""
+    store_timeout: Duration = timedelta(minutes=2)
+    """How long a store may take for one answer."""
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -175,6 +189,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Values given in code come first, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def store_timeout_s(self) -> float:
+        return self.store_timeout.total_seconds()
 
     def parse_options(self, source: SourceSettings) -> ParseOptions:
         """What parsers are told about documents of a source."""

@@ -5,17 +5,29 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.errors import UserError
+from flows.outages import persistently
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
-from index.catalog.generations import Generation, live_generation, save_live
+from index.catalog.generations import (
+    COLLECTION_PREFIX,
+    Generation,
+    GenerationState,
+    add_generation,
+    all_generations,
+    live_generation,
+)
+from index.chroma import ChromaFolder, ChromaServer
 from index.embedding import Embedder, find_model
 from index.identity import generation_id
 from index.plan import Expectation
-from index.publishing import Index
+from index.records import iso
+from index.stores import Index
+from index.targets import Target
 from index.texts import TextStore
 from index.vectors import VectorStore
 from parsers.reasons import Reason
@@ -52,45 +64,117 @@ def open_catalog(settings: Settings) -> Iterator[Catalog]:
     Raises:
         StoreUnavailable: It cannot be opened.
     """
-    catalog = Catalog(f"sqlite:///{settings.state_dir / CATALOG_FILE}")
+    catalog = persistently(lambda: Catalog(_catalog_url(settings), settings.store_timeout_s))
     try:
         yield catalog
     finally:
         catalog.close()
 
 
+def _catalog_url(settings: Settings) -> str:
+    return settings.catalog_url or f"sqlite:///{settings.state_dir / CATALOG_FILE}"
+
+
 @contextmanager
-def open_index(settings: Settings) -> Iterator[Index]:
-    """The stores and the generation that the settings describe.
+def open_index(settings: Settings, catalog: Catalog) -> Iterator[Index]:
+    """The stores with every generation that is kept up to date; the first one is made here.
 
     Raises:
         StoreUnavailable: A store cannot be opened.
-        ModelUnusable: The model cannot be used.
-        UserError: The state directory holds another generation.
+        ModelUnusable: The model that the settings name cannot be used.
+        UserError: The model of a generation is not what it was.
     """
-    embedder = Embedder(find_model(settings.index.model))
-    vectors = VectorStore(settings.state_dir / "chroma")
-    with open_catalog(settings) as catalog, closing(vectors):
-        generation = _generation(settings, catalog, embedder)
-        yield Index(catalog, text_store(settings), vectors, embedder, generation)
+    with catalog.reading() as connection:
+        generations = all_generations(connection)
+    if not generations:
+        generations = [_first_generation(settings, catalog)]
+    models = {(one.model, one.revision): one for one in generations}
+    embedders = {key: open_embedder(one) for key, one in models.items()}
+    targets = [Target(one, embedders[one.model, one.revision]) for one in generations]
+    live = next(one for one in targets if one.generation.state is GenerationState.LIVE)
+    others = tuple(one for one in targets if one is not live)
+    with closing(open_vectors(settings)) as vectors:
+        texts = text_store(settings)
+        yield Index(catalog, texts, vectors, live.embedder, live.generation, others)
 
 
-def _generation(settings: Settings, catalog: Catalog, embedder: Embedder) -> Generation:
-    model, chunker = embedder.files, settings.index.chunker.key
-    wanted = generation_id(model.name, model.revision, chunker)
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Index]:
+    """Catalog and index at once.
+
+    Raises:
+        StoreUnavailable, ModelUnusable, UserError: As in `open_index`.
+    """
+    with open_catalog(settings) as catalog, open_index(settings, catalog) as index:
+        yield index
+
+
+@contextmanager
+def open_to_search(settings: Settings, catalog: Catalog) -> Iterator[Index]:
+    """The stores with the generation that is searched, and no other.
+
+    Raises:
+        UserError: Nothing has been ingested, or the model is not what it was.
+    """
     with catalog.reading() as connection:
         live = live_generation(connection)
-    if live is not None and live.id != wanted:
-        raise UserError(
-            f"{settings.state_dir} was built with {live.model} ({live.chunker}), the settings ask "
-            f"for {model.name} ({chunker}): set them back, or use another state directory"
-        )
-    if live is not None:
-        return live
-    made = Generation(wanted, model.name, model.revision, chunker, f"headwater-{wanted}")
+    if live is None:
+        raise nothing_ingested(settings)
+    with closing(open_vectors(settings, wait_s=0)) as vectors:
+        yield Index(catalog, text_store(settings), vectors, open_embedder(live), live)
+
+
+def open_vectors(settings: Settings, *, wait_s: float = 60) -> VectorStore:
+    """The vector store; whoever asked for it closes it.
+
+    Args:
+        settings: That say where.
+        wait_s: How long to wait for another process that has the folder open.
+    """
+    home = (
+        ChromaServer(settings.vectors_url)
+        if settings.vectors_url
+        else ChromaFolder(settings.state_dir / "chroma", wait_s=wait_s)
+    )
+    return VectorStore(home, timeout_s=settings.store_timeout_s)
+
+
+def wanted_generation(settings: Settings) -> Generation:
+    """The generation that the settings describe, be there one or not.
+
+    Raises:
+        ModelUnusable: The model cannot be used.
+    """
+    model, chunker = find_model(settings.index.model), settings.index.chunker.key
+    wanted = generation_id(model.name, model.revision, chunker)
+    collection = f"{COLLECTION_PREFIX}{wanted}"
+    return Generation(
+        wanted, model.name, model.revision, chunker, collection, GenerationState.BUILDING
+    )
+
+
+def _first_generation(settings: Settings, catalog: Catalog) -> Generation:
+    made = replace(wanted_generation(settings), state=GenerationState.LIVE)
     with catalog.writing() as connection:
-        save_live(connection, made, datetime.now(UTC))
+        add_generation(connection, made, datetime.now(UTC))
     return made
+
+
+def open_embedder(generation: Generation) -> Embedder:
+    """The model of a generation.
+
+    Raises:
+        ModelUnusable: It is not there.
+        UserError: It is not what it was.
+    """
+    files = find_model(generation.model)
+    if files.revision != generation.revision:
+        raise UserError(
+            f"the index was built with {files.name} revision {generation.revision}, and revision "
+            f"{files.revision} is what is there now: put the model back, or build a generation "
+            "with the new one (headwater generation build) and drop the old"
+        )
+    return Embedder(files)
 
 
 def text_store(settings: Settings) -> TextStore:
@@ -107,9 +191,7 @@ def make_sandbox(settings: Settings, source: SourceSettings) -> Sandbox:
     )
 
 
-def make_expectation(
-    settings: Settings, source: SourceSettings, generation: Generation
-) -> Expectation:
+def make_expectation(settings: Settings, source: SourceSettings) -> Expectation:
     """What results must have been made with to hold still."""
     options, limits = settings.parse_options(source), settings.limits.limits
     tried = _digest_of_passwords(source)
@@ -119,7 +201,6 @@ def make_expectation(
         return failure_key(media_type, options, limits, passwords=passwords)
 
     return Expectation(
-        generation=generation.id,
         parser_key=lambda media_type: parser_key(media_type, options),
         failure_key=key_of_failure,
     )
@@ -134,5 +215,14 @@ def _digest_of_passwords(source: SourceSettings) -> str:
 
 
 def has_state(settings: Settings) -> bool:
-    """Whether anything was ever ingested into the state directory."""
-    return Path(settings.state_dir / CATALOG_FILE).is_file()
+    """Whether there can be anything that was ever ingested."""
+    return bool(settings.catalog_url) or Path(settings.state_dir / CATALOG_FILE).is_file()
+
+
+def nothing_ingested(settings: Settings, moment: datetime | None = None) -> UserError:
+    """What to tell whoever asks for what is not there."""
+    if moment is not None:
+        return UserError(f"nothing was searchable in {settings.state_dir} at {iso(moment)}")
+    return UserError(
+        f"nothing has been ingested into {settings.state_dir} yet: headwater ingest FOLDER"
+    )

@@ -9,7 +9,7 @@ one chunk with what is new in it. Rows of a table are embedded with its header.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
 from index.identity import fold
@@ -54,6 +54,13 @@ class ChunkerSettings:
     @property
     def key(self) -> str:
         return " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+    @classmethod
+    def from_key(cls, key: str) -> "ChunkerSettings":
+        """The settings with this key; what it does not name is as it is by default."""
+        stated = (part.split("=") for part in key.split() if "=" in part)
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: int(value) for name, value in stated if name in known})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,3 +21,17 @@ class DiskFull(StoreUnavailable):
 
 class ReadOnly(StoreUnavailable):
     """The state directory cannot be written to."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process has the store open."""
+
+
+class TextLost(StoreUnavailable):
+    """A stored text is missing or damaged."""
+
+    def __init__(self, text_key: str) -> None:
+        super().__init__(
+            f"texts: {text_key} is missing or damaged",
+            "Run headwater reconcile --repair, then ingest again.",
+        )

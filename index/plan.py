@@ -68,8 +68,7 @@ class Known:
     media_type: str
     parser_key: str
     """Parser and options that were used; for a quarantined one the limits too."""
-    generation: str | None
-    """In which it is searchable; None if it is not."""
+    searchable: bool
     code: Reason | None
     """Why it is in quarantine; None if it is not."""
 
@@ -111,7 +110,6 @@ class Plan:
 class Expectation:
     """What a document must have been read with for its result still to hold."""
 
-    generation: str
     parser_key: Callable[[str], str]
     """Of a media type, for documents that were read."""
     failure_key: Callable[[str, Reason], str]
@@ -239,9 +237,7 @@ def _made_as(before: Known, expected: Expectation) -> bool:
         if before.code is None or before.code in WORLD_AT_FAULT:
             return False
         return before.parser_key == expected.failure_key(before.media_type, before.code)
-    # A container may have no text of its own, and so no chunk that could be of another generation.
-    same_generation = before.generation in (None, expected.generation)
-    return same_generation and before.parser_key == expected.parser_key(before.media_type)
+    return before.parser_key == expected.parser_key(before.media_type)
 
 
 def _excluding_rule(uri: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> str:

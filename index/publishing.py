@@ -10,9 +10,10 @@ The catalog is what is meant to be; the vector store is made to follow it:
 
 Until 3 the old version is found, after it the new one. Whatever ends the process in between, the
 intents that are left say which chunks to look at, and `converge` makes them what the catalog says.
+All generations are written alike.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -26,37 +27,14 @@ from index.catalog import quarantine
 from index.catalog.database import Catalog
 from index.catalog.documents import Seen
 from index.catalog.embeddings import load_embeddings, save_embeddings
-from index.catalog.generations import Generation
 from index.catalog.runs import DocumentOutcome, record_outcomes
-from index.chunking import Chunk
-from index.embedding import Embedder
-from index.errors import StoreUnavailable
+from index.converging import Vectors, converge, write_new
 from index.identity import version_id
 from index.plan import Known, Outcome
-from index.records import Placement, Provenance, chunk_metadata
-from index.texts import TextStore
-from index.vectors import Record, VectorStore
-
-_Vectors = Mapping[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """The stores, and the generation that is written to."""
-
-    catalog: Catalog
-    texts: TextStore
-    vectors: VectorStore
-    embedder: Embedder
-    generation: Generation
-
-
-@dataclass(frozen=True, slots=True)
-class IdentifiedChunk:
-    """A chunk under the id that it has in the index."""
-
-    chunk: Chunk
-    placement: Placement
+from index.records import Provenance, chunk_metadata
+from index.stores import Index
+from index.targets import IdentifiedChunk, Target
+from index.vectors import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +49,7 @@ class Prepared:
     problems: tuple[dict[str, Any], ...]
     """What is left out: page number if it is a page, code and detail of each."""
     chunks: tuple[IdentifiedChunk, ...]
+    """In all generations."""
 
     def as_of(self, now: datetime) -> "Prepared":
         """The same, becoming searchable at another time."""
@@ -98,50 +77,65 @@ class Written:
 
 @dataclass(slots=True)
 class _Change:
-    """What publishing does to the chunks of some documents."""
+    """What publishing does to the chunks of some documents; by chunk id, their generations."""
 
-    added: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    revectored: list[str] = field(default_factory=list)
-    """Of those kept, the ones that are written anew: their title or headings, and so their
-    embedding, changed, or the white space in their text.
-    """
-    gone: list[str] = field(default_factory=list)
+    added: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+    revectored: set[str] = field(default_factory=set)
+    """Of those kept, the ones whose title or headings, and so their embedding, changed."""
 
 
 def embed(
     index: Index,
     documents: Sequence[Prepared],
     report: Callable[[int], None] = lambda n: None,
-) -> tuple[_Vectors, Written]:
+) -> tuple[Vectors, Written]:
     """The embeddings of all chunks, by embedding key; those that the cache lacks are made.
 
     Args:
-        index: With the cache and the model.
+        index: With the cache and the models.
         documents: Whose chunks.
         report: Told how many more chunks have their embedding, from time to time.
     """
-    wanted = {one.placement.embedding_key: one.chunk for one in _chunks(documents)}
-    with index.catalog.reading() as connection:
+    vectors: dict[str, NDArray[np.float32]] = {}
+    cost = Written()
+    for target in index.targets:
+        generation = target.generation.id
+        mine = [one for one in _chunks(documents) if one.placement.generation == generation]
+        made, cost_of_target = embed_chunks(index.catalog, target, mine, report)
+        vectors |= made
+        cost += cost_of_target
+    return vectors, cost
+
+
+def embed_chunks(
+    catalog: Catalog,
+    target: Target,
+    chunks: Sequence[IdentifiedChunk],
+    report: Callable[[int], None] = lambda n: None,
+) -> tuple[Vectors, Written]:
+    """As `embed`, for chunks of one generation."""
+    wanted = {one.placement.embedding_key: one.chunk for one in chunks}
+    with catalog.reading() as connection:
         cached = load_embeddings(connection, list(wanted))
-    n_all = sum(1 for _ in _chunks(documents))
     missing = [key for key in wanted if key not in cached]
-    report(n_all - len(missing))
-    made = index.embedder.embed([wanted[key].embedding_text for key in missing], report)
+    report(len(chunks) - len(missing))
+    made = target.embedder.embed([wanted[key].embedding_text for key in missing], report)
     fresh = dict(zip(missing, made, strict=True))
     if fresh:
-        with index.catalog.writing() as connection:
+        with catalog.writing() as connection:
             save_embeddings(connection, fresh)
-    n_tokens = sum(one.chunk.n_tokens for one in _chunks(documents))
-    n_fresh_tokens = sum(wanted[key].n_tokens for key in missing)
-    cost = Written(len(missing), n_all - len(missing), n_fresh_tokens, n_tokens - n_fresh_tokens)
+    n_tokens = sum(one.chunk.n_tokens for one in chunks)
+    n_fresh = sum(wanted[key].n_tokens for key in missing)
+    cost = Written(len(missing), len(chunks) - len(missing), n_fresh, n_tokens - n_fresh)
     return {**cached, **fresh}, cost
 
 
 def publish(
-    index: Index, documents: Sequence[Prepared], vectors: _Vectors, now: datetime
+    index: Index, documents: Sequence[Prepared], vectors: Vectors, now: datetime
 ) -> Written:
-    """Make documents searchable in place of their old versions.
+    """Make documents of one source searchable in place of their old versions.
 
     Args:
         index: Where.
@@ -152,30 +146,20 @@ def publish(
     Raises:
         StoreUnavailable: A store failed. What was done is finished or undone by `recover`.
     """
-    collection, generation = index.generation.collection, index.generation.id
+    if not documents:
+        return Written()
     change = _changes(index, documents)
-    change.revectored += _rewrapped(index, documents, change)
-    touched = [*change.added, *change.kept, *change.gone]
-    run_id = documents[0].provenance.run_id if documents else ""
     with index.catalog.writing() as connection:
-        chunk_rows.add_intents(connection, run_id, dict.fromkeys(touched, generation))
-    added = set(change.added)
-    records = [
-        Record(
-            one.placement.chunk_id,
-            vectors[one.placement.embedding_key],
-            one.chunk.text,
-            chunk_metadata(document.provenance, one.placement),
+        touched = {**change.added, **change.kept, **change.gone}
+        chunk_rows.add_intents(connection, documents[0].seen.source, touched)
+    for target in index.targets:
+        write_new(
+            index,
+            target.generation.id,
+            _new_records(target.generation.id, documents, vectors, change),
         )
-        for document in documents
-        for one in document.chunks
-        if one.placement.chunk_id in added
-    ]
-    index.vectors.upsert(collection, records)
-    if lost := index.vectors.missing(collection, change.added):
-        raise StoreUnavailable(f"vectors: {len(lost)} chunks are not there after they were written")
     _flip(index, documents, change, now)
-    converge(index, [*change.kept, *change.gone], revector=change.revectored)
+    converge(index, {**change.kept, **change.gone}, revector=change.revectored)
     return Written(
         written=len(change.added) + len(change.revectored),
         updated=len(change.kept) - len(change.revectored),
@@ -184,11 +168,15 @@ def publish(
 
 
 def retire(
-    index: Index, documents: Sequence[Known], outcome: Outcome, run_id: str, now: datetime
+    index: Index,
+    documents: Sequence[Known],
+    outcome: Outcome,
+    run_id: str,
+    now: datetime,
+    *,
+    source: str,
 ) -> Written:
     """Make documents unsearchable: those gone from their source, or excluded from now on.
-
-    Nothing may be publishing meanwhile.
 
     Args:
         index: Where.
@@ -196,15 +184,17 @@ def retire(
         outcome: `REMOVED` or `SKIPPED`.
         run_id: Who does it.
         now: For the records.
+        source: Whose documents they are.
 
     Raises:
         StoreUnavailable: As in `publish`.
     """
+    if not documents:
+        return Written()
     ids = [document.document_id for document in documents]
     with index.catalog.writing() as connection:
-        taken = chunk_rows.take_chunks(connection, ids)
-        by_id = {chunk_id: generation for generation, chunk_id in taken}
-        chunk_rows.add_intents(connection, run_id, by_id)
+        gone = chunk_rows.retire_chunks(connection, ids)
+        chunk_rows.add_intents(connection, source, gone)
         document_rows.retire_versions(connection, ids, now)
         quarantine.resolve(connection, ids, outcome, now)
         if outcome is Outcome.REMOVED:
@@ -213,106 +203,63 @@ def retire(
             record_outcomes(connection, run_id, removed)
         else:
             document_rows.mark_skipped(connection, ids)
-    recover(index)
-    return Written(deleted=len(by_id))
+    converge(index, gone)
+    return Written(deleted=len(gone))
 
 
-def recover(index: Index) -> int:
-    """Finish or undo what was begun: by a killed run, or by an attempt that failed.
-
-    Nothing may be publishing meanwhile.
-
-    Returns:
-        How many chunks it had been about to change.
+def withdraw(index: Index, document_ids: Sequence[str], source: str, now: datetime) -> None:
+    """Make documents unsearchable that cannot be kept true, until the next run reads them again.
 
     Raises:
         StoreUnavailable: As in `publish`.
     """
-    with index.catalog.reading() as connection:
-        left = list(chunk_rows.open_intents(connection))
-    converge(index, left)
-    return len(left)
-
-
-def converge(
-    index: Index, chunk_ids: Sequence[str], *, revector: Collection[str] | None = None
-) -> None:
-    """Make the vector store hold of some chunks what the catalog says, and clear their intents.
-
-    Args:
-        index: Where.
-        chunk_ids: Which.
-        revector: Those whose vector may be wrong; all of them if None.
-    """
-    if not chunk_ids:
-        return
-    with index.catalog.reading() as connection:
-        live = chunk_rows.load_chunks(connection, chunk_ids)
-        doubtful = {k: one for k, one in live.items() if revector is None or k in revector}
-        keys = [placement.embedding_key for _, placement, _ in doubtful.values()]
-        vectors = load_embeddings(connection, keys)
-    collection = index.generation.collection
-    metadata = {
-        k: chunk_metadata(provenance, placed) for k, (provenance, placed, _) in live.items()
-    }
-    index.vectors.upsert(collection, _records(index.texts, doubtful, vectors))
-    index.vectors.set_metadata(collection, metadata)
-    index.vectors.delete(collection, [k for k in chunk_ids if k not in live])
     with index.catalog.writing() as connection:
-        chunk_rows.clear_intents(connection, chunk_ids)
+        gone = chunk_rows.retire_chunks(connection, document_ids)
+        chunk_rows.add_intents(connection, source, gone)
+        document_rows.retire_versions(connection, document_ids, now)
+        document_rows.forget_result(connection, document_ids)
+    converge(index, gone)
 
 
-def _records(
-    texts: TextStore,
-    live: Mapping[str, tuple[Provenance, Placement, str]],
-    vectors: _Vectors,
+def _new_records(
+    generation: str, documents: Iterable[Prepared], vectors: Vectors, change: _Change
 ) -> list[Record]:
-    text_of: dict[str, str] = {}
-    records = []
-    for chunk_id, (provenance, placement, text_key) in live.items():
-        if text_key not in text_of:
-            document = texts.get(text_key)
-            if document is None:
-                raise StoreUnavailable(f"texts: {text_key} is missing or damaged")
-            text_of[text_key] = document.text
-        words = text_of[text_key][placement.char_start : placement.char_end]
-        vector = vectors[placement.embedding_key]
-        records.append(Record(chunk_id, vector, words, chunk_metadata(provenance, placement)))
-    return records
+    return [
+        Record(
+            one.placement.chunk_id,
+            vectors[one.placement.embedding_key],
+            one.chunk.text,
+            chunk_metadata(document.provenance, one.placement),
+        )
+        for document in documents
+        for one in document.chunks
+        if change.added.get(one.placement.chunk_id) == generation
+    ]
 
 
-def _changes(index: Index, documents: Iterable[Prepared]) -> _Change:
+def _changes(index: Index, documents: Sequence[Prepared]) -> _Change:
     change = _Change()
     with index.catalog.reading() as connection:
-        for document in documents:
-            old = chunk_rows.embedding_keys(
-                connection, document.seen.document_id, index.generation.id
-            )
-            new = {one.placement.chunk_id: one.placement.embedding_key for one in document.chunks}
-            change.added += [chunk_id for chunk_id in new if chunk_id not in old]
-            change.kept += [chunk_id for chunk_id in new if chunk_id in old]
-            change.revectored += [
-                chunk_id for chunk_id, key in new.items() if old.get(chunk_id, key) != key
-            ]
-            change.gone += [chunk_id for chunk_id in old if chunk_id not in new]
+        held = chunk_rows.chunks_held(connection, [one.seen.document_id for one in documents])
+    for document in documents:
+        old = held.get(document.seen.document_id, {})
+        new = {one.placement.chunk_id: one.placement for one in document.chunks}
+        for chunk_id, placement in new.items():
+            if chunk_id not in old:
+                change.added[chunk_id] = placement.generation
+                continue
+            change.kept[chunk_id] = placement.generation
+            if old[chunk_id][1] != placement.embedding_key:
+                change.revectored.add(chunk_id)
+        change.gone |= {k: generation for k, (generation, _) in old.items() if k not in new}
     return change
-
-
-def _rewrapped(index: Index, documents: Iterable[Prepared], change: _Change) -> list[str]:
-    """Chunks that keep their id and their embedding, for only white space in them changed."""
-    stay = set(change.kept).difference(change.revectored)
-    texts = {
-        one.placement.chunk_id: one.chunk.text
-        for one in _chunks(documents)
-        if one.placement.chunk_id in stay
-    }
-    return index.vectors.reworded(index.generation.collection, texts)
 
 
 def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: datetime) -> None:
     """The one transaction in which the new versions become current."""
     ids = [document.seen.document_id for document in documents]
     with index.catalog.writing() as connection:
+        chunk_rows.retire_chunks(connection, ids)
         for document in documents:
             provenance = document.provenance
             document_rows.save_seen(connection, [document.seen], document.outcome, now)
@@ -324,13 +271,10 @@ def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: dat
                 problems=list(document.problems),
             )
             placements = [one.placement for one in document.chunks]
-            chunk_rows.replace_chunks(
-                connection, provenance.document_id, provenance.generation, version, placements
-            )
+            chunk_rows.add_chunks(connection, provenance.document_id, version, placements)
         quarantine.resolve(connection, ids, "indexed", now)
-        if documents:
-            outcomes = [_outcome(document, now) for document in documents]
-            record_outcomes(connection, documents[0].provenance.run_id, outcomes)
+        outcomes = [_outcome(document, now) for document in documents]
+        record_outcomes(connection, documents[0].provenance.run_id, outcomes)
         chunk_rows.clear_intents(connection, change.added)
 
 

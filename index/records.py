@@ -22,7 +22,6 @@ class Provenance:
     parser_version: str
     title: str
     language: str
-    generation: str
     run_id: str
     source_modified_at: datetime | None
     indexed_at: datetime
@@ -35,6 +34,7 @@ class Placement:
     """One chunk: its id and its place in the version's text."""
 
     chunk_id: str
+    generation: str
     ordinal: int
     char_start: int
     """0-based, in code points."""
@@ -70,7 +70,7 @@ def chunk_metadata(
         "n_tokens": placement.n_tokens,
         "parser": provenance.parser,
         "parser_version": provenance.parser_version,
-        "generation": provenance.generation,
+        "generation": placement.generation,
         "run_id": provenance.run_id,
         "source_modified_at": iso(provenance.source_modified_at),
         "indexed_at": iso(provenance.indexed_at),

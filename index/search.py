@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from index.catalog.chunks import load_chunks
-from index.publishing import Index
+import numpy as np
+from numpy.typing import NDArray
+
+from index.catalog.chunks import Held, load_chunks
 from index.records import Placement, Provenance, iso
-from index.vectors import Hit
+from index.stores import Index
+from index.texts import TextStore
 
 _SPARE: Final = 10
 """Asked for besides, for chunks that the catalog has retired and Chroma not yet."""
+_SHARE: Final = 10
+"""A source with more than one chunk in so many is filtered after the search."""
+_MOST: Final = 5_000
+"""Asked for at once."""
+
+_Scored = tuple[float, Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +67,47 @@ def search(index: Index, words: str, k: int, *, source: str | None = None) -> li
         source: Only chunks of this source.
 
     Raises:
+        StoreBusy: Another process has the vector store open.
         StoreUnavailable: A store cannot be read.
     """
     vector = index.embedder.embed_question(words)
-    collection = index.generation.collection
-    hits = index.vectors.search(collection, vector, k + _SPARE, source=source)
-    return _resolved(index, hits)[:k]
+    if source is None:
+        return as_results(index.texts, _nearest(index, vector, k))
+    # To filter by what most chunks have takes Chroma seconds; to filter what it found takes none.
+    unfiltered = _searchable(index, vector, k * _SHARE + _SPARE)
+    found = [(score, held) for score, held in unfiltered if held.provenance.source == source]
+    return as_results(
+        index.texts, found[:k] if len(found) >= k else _nearest(index, vector, k, source=source)
+    )
 
 
-def _resolved(index: Index, hits: Sequence[Hit]) -> list[Result]:
+def _nearest(
+    index: Index, vector: NDArray[np.float32], k: int, *, source: str | None = None
+) -> list[_Scored]:
+    """The `k` nearest chunks that are searchable, however many are found that no longer are."""
+    n_asked = k + _SPARE
+    while True:
+        found = _searchable(index, vector, n_asked, source=source)
+        if len(found) >= k or n_asked >= _MOST:
+            return found[:k]
+        n_asked = min(n_asked * 4, _MOST)
+
+
+def _searchable(
+    index: Index, vector: NDArray[np.float32], n_asked: int, *, source: str | None = None
+) -> list[_Scored]:
+    """Of the nearest chunks in the vector store, those that the catalog holds to be searchable."""
+    hits = index.vectors.search(index.generation.collection, vector, n_asked, source=source)
     with index.catalog.reading() as connection:
         live = load_chunks(connection, [hit.chunk_id for hit in hits])
-    results: list[Result] = []
-    for hit in hits:
-        if hit.chunk_id not in live:
-            continue
-        provenance, placement, text_key = live[hit.chunk_id]
-        document = index.texts.get(text_key)
-        words = document.text[placement.char_start : placement.char_end] if document else ""
-        results.append(Result(len(results) + 1, hit.score, placement, provenance, words))
+    return [(hit.score, live[hit.chunk_id]) for hit in hits if hit.chunk_id in live]
+
+
+def as_results(texts: TextStore, found: Sequence[_Scored]) -> list[Result]:
+    """Chunks with their scores, the best first, as results."""
+    results = []
+    for rank, (score, held) in enumerate(found, 1):
+        document, placed = texts.get(held.text_key), held.placement
+        words = document.text[placed.char_start : placed.char_end] if document else ""
+        results.append(Result(rank, score, placed, held.provenance, words))
     return results

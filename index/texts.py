@@ -5,6 +5,7 @@ From it a version can be chunked and embedded again without being parsed again.
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,22 @@ class TextStore:
             return from_json(zstandard.ZstdDecompressor().decompress(packed))
         except (FileNotFoundError, zstandard.ZstdError, ValidationError):
             return None
+
+    def stored(self) -> Iterator[str]:
+        """The keys of all that is stored."""
+        for file in self._folder.glob("*/*.json.zst"):
+            yield file.name.removesuffix(".json.zst")
+
+    def remove(self, key: str) -> None:
+        """Delete a text; if there is none, that is no error.
+
+        Raises:
+            StoreUnavailable: It cannot be deleted.
+        """
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"texts: {error.strerror}") from error
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json.zst"

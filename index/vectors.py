@@ -1,37 +1,35 @@
 """The vector store: one Chroma collection for each generation, and all that is asked of it.
 
-Only this module knows Chroma. What it must be told or it misbehaves: an embedding function of None
-(the default one downloads a model), bounded batches, no None in metadata on insert, and None for a
-key that an update is to remove (an update merges).
+How it is opened and asked is in `index.chroma`. What it must be told or it misbehaves: an embedding
+function of None (the default one downloads a model), bounded batches, no None in metadata on
+insert, and None for a key that an update is to remove (an update merges).
 """
 
-import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.batching import batches
-from index.errors import DiskFull, ReadOnly, StoreUnavailable
-from index.importing import IMPORTING
+from index.batching import MAX_ITEMS, batches
+from index.chroma import ChromaHome, ask
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
+
+_Answer = TypeVar("_Answer")
 
 Metadata = Mapping[str, str | int | float | bool]
 
 _HNSW: Final[Any] = {"space": "cosine", "ef_construction": 200, "ef_search": 200}
 """Twice Chroma's defaults: a chunk that is there but not found is a lie."""
 
-_ROOM: Final = 64 * 1024 * 1024
-"""Bytes that must be free before anything is written: Chroma 1.5 never returns from a write during
-which the disk fills up."""
+_ROWS: Final = 250
+"""Chunks in one write: more at a time are no quicker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +52,21 @@ class Hit:
     """Cosine similarity to the question, -1 to 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A chunk as the vector store has it, or is to have it, vector aside."""
+
+    text: str
+    metadata: Metadata
+
+
 class VectorStore:
-    """A Chroma database on disk. One process may have it open at a time: see the lease.
+    """A Chroma database. It is opened when it is first used, and Chroma imported then."""
 
-    It is opened when it is first used, and Chroma imported then.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, home: ChromaHome, *, timeout_s: float = 120) -> None:
+        """`timeout_s` is how long one request may take."""
+        self._home = home
+        self._timeout_s = timeout_s
         self._client: ClientAPI | None = None
         self._opening = threading.Lock()
 
@@ -71,15 +76,8 @@ class VectorStore:
         Raises:
             StoreUnavailable: Not all are written; which ones is not known.
         """
-        with self._using(collection) as chunks:
-            for batch in batches(records):
-                self._require_room()
-                chunks.upsert(
-                    ids=[record.chunk_id for record in batch],
-                    embeddings=np.stack([record.vector for record in batch]),
-                    documents=[record.text for record in batch],
-                    metadatas=[dict(record.metadata) for record in batch],
-                )
+        for batch in batches(records, _ROWS):
+            self._write(collection, partial(_upsert, batch))
 
     def missing(self, collection: str, chunk_ids: Sequence[str]) -> set[str]:
         """Those of `chunk_ids` that are not there.
@@ -88,40 +86,19 @@ class VectorStore:
             StoreUnavailable: It cannot be read.
         """
         absent = set(chunk_ids)
-        with self._using(collection) as chunks:
-            for batch in batches(chunk_ids):
-                absent.difference_update(chunks.get(ids=list(batch), include=[])["ids"])
+        for batch in batches(chunk_ids):
+            absent.difference_update(self._read(collection, partial(_ids, batch)))
         return absent
 
-    def reworded(self, collection: str, texts: Mapping[str, str]) -> list[str]:
-        """Those chunks of `texts`, which is by id, that are there with another text.
-
-        Raises:
-            StoreUnavailable: It cannot be read.
-        """
-        differing: list[str] = []
-        with self._using(collection) as chunks:
-            for batch in batches(list(texts)):
-                found = chunks.get(ids=list(batch), include=["documents"])
-                held = zip(found["ids"], found["documents"] or [], strict=True)
-                differing += [chunk_id for chunk_id, text in held if text != texts[chunk_id]]
-        return differing
-
-    def set_metadata(self, collection: str, metadata: Mapping[str, Metadata]) -> None:
-        """Give chunks that are there exactly this metadata; keys that they had besides are removed.
+    def refresh(self, collection: str, chunks: Mapping[str, Stored]) -> None:
+        """Give chunks that are there exactly this metadata and text; keys that they had besides are
+        removed, and their vectors stay.
 
         Raises:
             StoreUnavailable: Not all are written; which ones is not known.
         """
-        with self._using(collection) as chunks:
-            for batch in batches(list(metadata)):
-                self._require_room()
-                found = chunks.get(ids=list(batch), include=["metadatas"])
-                wanted = []
-                for chunk_id, old in zip(found["ids"], found["metadatas"] or [], strict=True):
-                    wanted.append(dict.fromkeys(old or {}) | dict(metadata[chunk_id]))
-                if wanted:
-                    chunks.update(ids=found["ids"], metadatas=wanted)  # type: ignore[arg-type]
+        for batch in batches(list(chunks), _ROWS):
+            self._write(collection, partial(_refresh, {k: chunks[k] for k in batch}))
 
     def delete(self, collection: str, chunk_ids: Sequence[str]) -> None:
         """Remove chunks; those that are not there are no error.
@@ -129,10 +106,8 @@ class VectorStore:
         Raises:
             StoreUnavailable: Not all are gone; which ones is not known.
         """
-        with self._using(collection) as chunks:
-            for batch in batches(chunk_ids):
-                self._require_room()
-                chunks.delete(ids=list(batch))
+        for batch in batches(chunk_ids):
+            self._write(collection, partial(_delete, batch))
 
     def search(
         self, collection: str, vector: NDArray[np.float32], k: int, *, source: str | None = None
@@ -149,86 +124,156 @@ class VectorStore:
             StoreUnavailable: It cannot be read.
         """
         where: dict[str, Any] | None = {"source": source} if source else None
-        with self._using(collection) as chunks:
+
+        def query(chunks: "Collection") -> list[Hit]:
             found = chunks.query(
                 query_embeddings=vector[None, :], n_results=k, where=where, include=["distances"]
             )
-        distances = found["distances"] or [[]]
-        return [
-            Hit(chunk_id, 1.0 - distance)
-            for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)
-        ]
+            distances = found["distances"] or [[]]
+            return [
+                Hit(chunk_id, 1.0 - distance)
+                for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)
+            ]
 
-    def contents(self, collection: str) -> dict[str, Metadata]:
-        """Every chunk's metadata by id. For checks of small stores: all are in memory at once."""
-        with self._using(collection) as chunks:
-            found = chunks.get(include=["metadatas"])
-        metadatas = found["metadatas"] or []
-        return {
-            chunk_id: dict(metadata)  # type: ignore[arg-type]
-            for chunk_id, metadata in zip(found["ids"], metadatas, strict=True)
-        }
+        return self._read(collection, query)
 
-    def records(self, collection: str) -> Iterator[Record]:
-        """Every chunk with its vector and text. For comparing small stores, as `contents`.
+    def load(self, collection: str, chunk_ids: Sequence[str]) -> dict[str, Stored]:
+        """By id, what is there of `chunk_ids`, vectors aside.
 
         Raises:
             StoreUnavailable: It cannot be read.
         """
-        with self._using(collection) as chunks:
-            found: Any = chunks.get(include=["embeddings", "documents", "metadatas"])
-        columns = (found[name] for name in ("ids", "embeddings", "documents", "metadatas"))
-        for chunk_id, vector, text, metadata in zip(*columns, strict=True):
-            yield Record(chunk_id, np.asarray(vector, np.float32), text, metadata)
+        stored: dict[str, Stored] = {}
+        for batch in batches(chunk_ids):
+            stored |= self._read(collection, partial(_load, batch))
+        return stored
+
+    def load_vectors(
+        self, collection: str, chunk_ids: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """By id, the vectors of those of `chunk_ids` that are there.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for batch in batches(chunk_ids):
+            vectors |= self._read(collection, partial(_load_vectors, batch))
+        return vectors
+
+    def page(self, collection: str, offset: int) -> list[str]:
+        """Some ids, from the `offset`-th one on; none after the last.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        return self._read(collection, partial(_page, offset))
+
+    def contents(self, collection: str) -> dict[str, Metadata]:
+        """Every chunk's metadata by id. For checks of small stores: all are in memory at once."""
+        contents: dict[str, Metadata] = {}
+        while page := self.page(collection, len(contents)):
+            contents |= {k: stored.metadata for k, stored in self.load(collection, page).items()}
+        return contents
+
+    def dimension(self, collection: str) -> int | None:
+        """Of its vectors; None while it is empty.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        return self._read(collection, lambda chunks: chunks.get_model().dimension)
+
+    def collections(self) -> list[str]:
+        """The names of all collections.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        return ask(lambda: [one.name for one in self._open().list_collections()], self._timeout_s)
+
+    def drop(self, collection: str) -> None:
+        """Remove a collection with all that is in it; if there is none, that is no error.
+
+        Raises:
+            StoreUnavailable: It may still be there.
+        """
+        if collection in self.collections():
+            ask(lambda: self._open().delete_collection(collection), self._timeout_s)
 
     def close(self) -> None:
-        """Let go of the files; a later use opens them again."""
+        """Let go of it; a later use opens it again."""
         with self._opening:
             if self._client is not None:
                 self._client.close()  # type: ignore[attr-defined]
                 self._client = None
+                self._home.closed()
 
-    @contextmanager
-    def _using(self, collection: str) -> "Iterator[Collection]":
-        with IMPORTING:
-            import chromadb.errors
+    def _write(self, collection: str, action: "Callable[[Collection], object]") -> None:
+        self._home.require_room()
+        self._read(collection, action)
 
-        try:
-            client = self._open()
-            yield client.get_or_create_collection(
+    def _read(self, collection: str, action: "Callable[[Collection], _Answer]") -> _Answer:
+        def work() -> _Answer:
+            found = self._open().get_or_create_collection(
                 collection, embedding_function=None, configuration={"hnsw": _HNSW}
             )
-        except chromadb.errors.ChromaError as error:
-            raise _translated(error) from error
-        except (OSError, ValueError) as error:
-            raise StoreUnavailable(f"vectors: {type(error).__name__}") from error
+            return action(found)
 
-    def _require_room(self) -> None:
-        free = shutil.disk_usage(self._folder).free
-        if free < _ROOM:
-            raise DiskFull(
-                f"vectors: {free // 2**20} MiB free where {_ROOM // 2**20} MiB are needed",
-                "Make room, then run again.",
-            )
+        return ask(work, self._timeout_s)
 
     def _open(self) -> "ClientAPI":
         with self._opening:
             if self._client is None:
-                with IMPORTING:
-                    import chromadb
-
-                if not self._folder.exists():
-                    self._folder.mkdir(parents=True)
-                    self._require_room()
-                settings = chromadb.Settings(anonymized_telemetry=False)
-                self._client = chromadb.PersistentClient(str(self._folder), settings)
+                self._client = self._home.open()
             return self._client
 
 
-def _translated(error: Exception) -> StoreUnavailable:
-    said = str(error).splitlines()[0]
-    if "disk is full" in said or "No space left" in said:
-        return DiskFull("vectors: the disk is full", "Make room, then run again.")
-    if "readonly" in said or "unable to open" in said:
-        return ReadOnly(f"vectors: {said}", "Let this user write to the state directory.")
-    return StoreUnavailable(f"vectors: {said}")
+def _upsert(records: Sequence[Record], chunks: "Collection") -> None:
+    chunks.upsert(
+        ids=[record.chunk_id for record in records],
+        embeddings=np.stack([record.vector for record in records]),
+        documents=[record.text for record in records],
+        metadatas=[dict(record.metadata) for record in records],
+    )
+
+
+def _refresh(wanted: Mapping[str, Stored], chunks: "Collection") -> None:
+    held = _load(list(wanted), chunks)
+    metadata = {k: dict.fromkeys(held[k].metadata) | dict(wanted[k].metadata) for k in held}
+    if held:
+        chunks.update(ids=list(held), metadatas=list(metadata.values()))
+    if moved := [k for k in held if held[k].text != wanted[k].text]:
+        vectors = _load_vectors(moved, chunks)  # Chroma takes no text without its vector.
+        texts = [wanted[k].text for k in vectors]
+        chunks.update(
+            ids=list(vectors), embeddings=np.stack(list(vectors.values())), documents=texts
+        )
+
+
+def _delete(chunk_ids: Sequence[str], chunks: "Collection") -> None:
+    chunks.delete(ids=list(chunk_ids))
+
+
+def _ids(chunk_ids: Sequence[str], chunks: "Collection") -> list[str]:
+    return chunks.get(ids=list(chunk_ids), include=[])["ids"]
+
+
+def _page(offset: int, chunks: "Collection") -> list[str]:
+    return chunks.get(limit=MAX_ITEMS, offset=offset, include=[])["ids"]
+
+
+def _load(chunk_ids: Sequence[str], chunks: "Collection") -> dict[str, Stored]:
+    found = chunks.get(ids=list(chunk_ids), include=["metadatas", "documents"])
+    rows = zip(found["ids"], found["metadatas"] or [], found["documents"] or [], strict=True)
+    return {
+        chunk_id: Stored(text or "", dict(metadata or {}))  # type: ignore[arg-type]
+        for chunk_id, metadata, text in rows
+    }
+
+
+def _load_vectors(chunk_ids: Sequence[str], chunks: "Collection") -> dict[str, NDArray[np.float32]]:
+    found = chunks.get(ids=list(chunk_ids), include=["embeddings"])
+    vectors = found["embeddings"]
+    rows = zip(found["ids"], vectors if vectors is not None else [], strict=True)
+    return {chunk_id: np.asarray(vector, np.float32) for chunk_id, vector in rows}

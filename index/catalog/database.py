@@ -1,7 +1,8 @@
 """Opening the catalog: its engine, its migrations, and what its errors mean."""
 
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,25 +12,30 @@ from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from index.errors import DiskFull, ReadOnly, StoreUnavailable
 
 _MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration; a test holds it equal to what lies in the folder."""
 
-_BUSY_TIMEOUT_MS: Final = 60_000
+_HOLDERS: Final = sa.text(
+    "SELECT max(application_name) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND pg_stat_activity.pid <> pg_backend_pid() "
+    "AND (classid::bigint << 32) + objid::bigint = :key"
+)
 
 
 class Catalog:
     """A database, migrated to the newest schema. Safe to use from several threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = 60) -> None:
         """Open the catalog; a missing SQLite file is made.
 
         Args:
-            url: An SQLAlchemy URL.
+            url: An SQLAlchemy URL, of SQLite or PostgreSQL.
+            timeout_s: How long one statement may take, or wait for others.
 
         Raises:
             StoreUnavailable: It cannot be opened, read or brought up to date.
         """
-        self._engine = _engine(url)
+        self._engine = _engine(url, timeout_s)
         with self.reading() as connection:
             is_current = _revision(connection) == HEAD
         if not is_current:
@@ -49,22 +55,57 @@ class Catalog:
         with connection, connection.begin():
             yield connection
 
+    def lock(self, held: ExitStack, name: str, holder: str, *, shared: bool) -> str | None:
+        """Take a lock in PostgreSQL until `held` is closed, or this process ends.
+
+        Args:
+            held: Closed to give the lock back.
+            name: Of what is locked.
+            holder: Who asks, for others to be told.
+            shared: Along with others that ask for it so.
+
+        Returns:
+            None, or who has it.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        how = "_shared" if shared else ""
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with ExitStack() as undo:
+            undo.callback(connection.invalidate)
+            connection.execute(
+                sa.text("SELECT set_config('application_name', :who, false)"), {"who": holder[:63]}
+            )
+            taken = sa.text(f"SELECT pg_try_advisory_lock{how}(:key)")
+            if not connection.scalar(taken, {"key": key}):
+                others: str | None = connection.scalar(_HOLDERS, {"key": key})
+                return others or "another process"
+            undo.pop_all()
+        held.callback(connection.invalidate)
+        return None
+
     def close(self) -> None:
         self._engine.dispose()
 
 
-def _engine(url: str) -> Engine:
-    engine = sa.create_engine(url)
-    sa.event.listen(engine, "handle_error", _translate)
-    if engine.dialect.name == "sqlite":
+def _engine(url: str, timeout_s: float) -> Engine:
+    milliseconds = int(timeout_s * 1000)
+    if sa.make_url(url).get_backend_name() == "postgresql":
+        limits = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        options = {"connect_timeout": 10, "options": limits, "tcp_user_timeout": milliseconds}
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
+    else:
+        engine = sa.create_engine(url, connect_args={"timeout": timeout_s})
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "handle_error", _translate)
     return engine
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # `_begin_sqlite` opens the transactions.
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")

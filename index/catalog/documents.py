@@ -36,12 +36,6 @@ class Seen:
 def known_documents(connection: Connection, source: str) -> dict[str, Known]:
     """By uri, the documents of a source that were not gone at the last run."""
     found, entry = tables.document.c, tables.quarantine.c
-    generation = (
-        sa.select(tables.chunk.c.generation)
-        .where(tables.chunk.c.document_id == found.id)
-        .limit(1)
-        .scalar_subquery()
-    )
     query = (
         sa.select(
             found.id,
@@ -52,16 +46,28 @@ def known_documents(connection: Connection, source: str) -> dict[str, Known]:
             found.sha256,
             found.media_type,
             found.parser_key,
-            generation,
-            sa.case((entry.state != "resolved", entry.code), else_=None),
+            found.current_version.is_not(None).label("searchable"),
+            sa.case((entry.state != "resolved", entry.code), else_=None).label("code"),
         )
         .outerjoin(tables.quarantine, entry.document_id == found.id)
         .where(found.source == source, found.removed_at.is_(None))
     )
-    return {
-        row[1]: Known(*row[:2], Outcome(row[2]), *row[3:9], Reason(row[9]) if row[9] else None)
-        for row in connection.execute(query)
-    }
+    return {row["uri"]: _known(row) for row in connection.execute(query).mappings()}
+
+
+def _known(row: RowMapping) -> Known:
+    return Known(
+        document_id=row["id"],
+        uri=row["uri"],
+        outcome=Outcome(row["outcome"]),
+        stat_token=row["stat_token"],
+        stat_trusted=row["stat_trusted"],
+        sha256=row["sha256"],
+        media_type=row["media_type"],
+        parser_key=row["parser_key"],
+        searchable=row["searchable"],
+        code=Reason(row["code"]) if row["code"] else None,
+    )
 
 
 def save_seen(
@@ -197,9 +203,83 @@ def find_document(connection: Connection, document_id: str) -> RowMapping | None
     return connection.execute(query).mappings().one_or_none()
 
 
-def find_version(connection: Connection, version: int) -> RowMapping:
-    query = sa.select(tables.version).where(tables.version.c.id == version)
-    return connection.execute(query).mappings().one()
+def versions_of(connection: Connection, document_id: str) -> Sequence[RowMapping]:
+    """All versions of a document that are kept, oldest first."""
+    version = tables.version.c
+    query = sa.select(tables.version).where(version.document_id == document_id)
+    return connection.execute(query.order_by(version.id)).mappings().all()
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentVersion:
+    """What is searchable of a document."""
+
+    id: int
+    """`version.id`."""
+    provenance: Provenance
+    text_key: str
+    problems: Sequence[dict[str, Any]]
+
+    @property
+    def unusable_pages(self) -> frozenset[int]:
+        """1-based numbers of the pages that are left out."""
+        return _numbers(self.problems)
+
+
+def unusable_pages(connection: Connection, version: int) -> frozenset[int]:
+    """1-based numbers of the pages that are left out of a version."""
+    one = tables.version.c
+    problems = connection.scalar(sa.select(one.problems).where(one.id == version))
+    return _numbers(problems or [])
+
+
+def _numbers(problems: Sequence[dict[str, Any]]) -> frozenset[int]:
+    return frozenset(one["number"] for one in problems if one["number"])
+
+
+def page_of_versions(connection: Connection, after: str, size: int) -> list[CurrentVersion]:
+    """The next documents by id that are searchable, after `after`; at most `size`.
+
+    Ids are hashes: a page is a sample drawn at random.
+    """
+    found, version = tables.document.c, tables.version.c
+    query = (
+        sa.select(found.source, found.uri, *tables.version.c)
+        .join(tables.version, found.current_version == version.id)
+        .where(found.id > after)
+        .order_by(found.id)
+        .limit(size)
+    )
+    return [
+        CurrentVersion(row["id"], provenance_of(row), row["text_key"], row["problems"])
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def provenance_of(row: RowMapping) -> Provenance:
+    """Of a version's row, with the uri and the source of its document."""
+    return Provenance(
+        document_id=row["document_id"],
+        source=row["source"],
+        uri=row["uri"],
+        version=row["sha256"],
+        media_type=row["media_type"],
+        parser=row["parser"],
+        parser_version=row["parser_version"],
+        title=row["title"],
+        language=row["language"],
+        run_id=row["run_id"],
+        source_modified_at=row["source_modified_at"],
+        indexed_at=row["indexed_at"],
+        extra=row["properties"],
+    )
+
+
+def count_searchable(connection: Connection, after: str = "") -> int:
+    """How many documents have a version that is current, of those with an id after `after`."""
+    found = tables.document.c
+    query = sa.select(sa.func.count()).select_from(tables.document)
+    return connection.scalar(query.where(found.current_version.is_not(None), found.id > after)) or 0
 
 
 def count_by_outcome(connection: Connection, source: str) -> dict[str, int]:

@@ -63,8 +63,25 @@ generation = sa.Table(
     sa.Column("revision", sa.Text, nullable=False),
     sa.Column("chunker", sa.Text, nullable=False),
     sa.Column("collection", sa.Text, nullable=False),
-    sa.Column("is_live", sa.Boolean, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="building, ready, live, kept, dropped"),
+    sa.Column("built_up_to", sa.String(32), comment="document.id that building has come to"),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index(
+        "uq_generation_live",
+        "state",
+        unique=True,
+        sqlite_where=sa.text("state = 'live'"),
+        postgresql_where=sa.text("state = 'live'"),
+    ),
+)
+
+reign = sa.Table(
+    "reign",
+    metadata,
+    sa.Column("generation", sa.String(16), primary_key=True),
+    sa.Column("since", UtcDateTime, primary_key=True),
+    sa.Column("until", UtcDateTime, comment="null while it lasts"),
+    comment="when which generation was the one that is searched",
 )
 
 document = sa.Table(
@@ -107,24 +124,45 @@ version = sa.Table(
     sa.Column("indexed_at", UtcDateTime, nullable=False, comment="when it became searchable"),
     sa.Column("retired_at", UtcDateTime, comment="when it ceased to be; null while it is"),
     sa.Index(None, "document_id"),
+    sa.Index(None, "text_key"),
+    sa.Index(None, "retired_at"),
 )
+
+
+def _placement() -> list[sa.Column[Any]]:
+    """Where a chunk stands, and under which embedding its vector is cached."""
+    return [
+        sa.Column("generation", sa.String(16), nullable=False),
+        sa.Column("document_id", sa.String(32), sa.ForeignKey("document.id"), nullable=False),
+        sa.Column("ordinal", sa.Integer, nullable=False),
+        sa.Column("char_start", sa.Integer, nullable=False),
+        sa.Column("char_end", sa.Integer, nullable=False),
+        sa.Column("heading_path", sa.JSON, nullable=False),
+        sa.Column("page_first", sa.Integer),
+        sa.Column("page_last", sa.Integer),
+        sa.Column("n_tokens", sa.Integer, nullable=False),
+        sa.Column("embedding_key", sa.String(32), nullable=False, index=True),
+    ]
+
 
 chunk = sa.Table(
     "chunk",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("generation", sa.String(16), nullable=False),
-    sa.Column("document_id", sa.String(32), sa.ForeignKey("document.id"), nullable=False),
-    sa.Column("version", sa.Integer, sa.ForeignKey("version.id"), nullable=False),
-    sa.Column("ordinal", sa.Integer, nullable=False),
-    sa.Column("char_start", sa.Integer, nullable=False),
-    sa.Column("char_end", sa.Integer, nullable=False),
-    sa.Column("heading_path", sa.JSON, nullable=False),
-    sa.Column("page_first", sa.Integer),
-    sa.Column("page_last", sa.Integer),
-    sa.Column("n_tokens", sa.Integer, nullable=False),
-    sa.Column("embedding_key", sa.String(32), nullable=False),
+    sa.Column("version", sa.Integer, sa.ForeignKey("version.id"), nullable=False, index=True),
+    *_placement(),
     sa.Index(None, "document_id", "ordinal"),
+    comment="of all generations, those of the current versions",
+)
+
+past_chunk = sa.Table(
+    "past_chunk",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("version", sa.Integer, sa.ForeignKey("version.id"), primary_key=True),
+    *_placement(),
+    sa.Index(None, "version"),
+    comment="what was searchable while its version was current and its generation reigned",
 )
 
 embedding = sa.Table(
@@ -139,8 +177,30 @@ intent = sa.Table(
     metadata,
     sa.Column("chunk_id", sa.String(32), primary_key=True),
     sa.Column("generation", sa.String(16), nullable=False),
-    sa.Column("run_id", sa.String(32), nullable=False),
+    sa.Column("source", sa.Text, nullable=False, index=True),
     comment="chunks whose vector may differ from the catalog until the row is gone",
+)
+
+reconciliation = sa.Table(
+    "reconciliation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("generation", sa.String(16), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("agrees", sa.Boolean, nullable=False, comment="before anything was mended"),
+    sa.Column("repaired", sa.Boolean, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+)
+
+erased = sa.Table(
+    "erased",
+    metadata,
+    sa.Column("document_id", sa.String(32), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("erased_at", UtcDateTime, nullable=False),
+    sa.Column("erased_by", sa.Text, nullable=False),
+    comment="documents that are excluded, with all that they hold, until they are allowed again",
 )
 
 outcome = sa.Table(

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from flows.settings import load_settings
-from flows.wiring import open_catalog, open_index
+from flows.wiring import open_catalog, open_stores
 from index.catalog.chunks import count_chunks
 from index.catalog.generations import live_generation
 from index.chunking import ChunkerSettings, chunk_document
@@ -228,7 +228,7 @@ def wait_for_chunks(state: Path, process: subprocess.Popen[str]) -> None:
 
 def stored_ids(state: Path) -> set[str]:
     """Of the vector store, which must be what the catalog means it to be."""
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         stored = set(index.vectors.contents(index.generation.collection))
         with index.catalog.reading() as connection:
             assert count_chunks(connection, "docs") == len(stored)

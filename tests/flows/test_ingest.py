@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from flows.settings import load_settings
-from flows.wiring import open_index
+from flows.wiring import open_stores
 from index.catalog import tables
 from index.catalog.chunks import chunks_of, load_chunks, open_intents
 from index.catalog.documents import find_by_uri
@@ -34,7 +34,7 @@ def settled(folder: Path) -> None:
 
 def contents(state: Path) -> dict[str, dict[str, Any]]:
     """All chunks of the vector store; checked against the catalog on the way."""
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         stored = index.vectors.contents(index.generation.collection)
         assert stored == meant(index)
         with index.catalog.reading() as connection:
@@ -49,7 +49,9 @@ def meant(index: Index) -> dict[str, Any]:
     with index.catalog.reading() as connection:
         ids = list(connection.scalars(sa.select(tables.chunk.c.id)))
         live = load_chunks(connection, ids)
-    return {chunk_id: chunk_metadata(p, q) for chunk_id, (p, q, _) in live.items()}
+    return {
+        chunk_id: chunk_metadata(one.provenance, one.placement) for chunk_id, one in live.items()
+    }
 
 
 def found(report: dict[str, Any], **expected: int) -> None:
@@ -144,7 +146,7 @@ def test_bad_documents_are_outcomes_and_stop_nothing(ingest, samples):
 
 def test_spans_and_pages_of_all_samples_are_right(ingest, samples, state):
     ingest(samples)
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         with index.catalog.reading() as connection:
             ids = list(connection.scalars(sa.select(tables.chunk.c.id)))
             live = load_chunks(connection, ids)
@@ -168,7 +170,7 @@ def test_a_partial_document_leaves_its_unreadable_pages_out(ingest, folder, stat
     found(report, found=1, partial=1)
     pages = {metadata["page_first"] for metadata in contents(state).values()}
     assert 2 not in pages
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         with index.catalog.reading() as connection:
             problems = connection.scalar(sa.select(tables.version.c.problems))
     assert [(problem["number"], problem["code"]) for problem in problems] == [(2, "empty_text")]
@@ -193,7 +195,7 @@ def test_a_mended_document_leaves_the_quarantine(ingest, folder, state):
     assert report["reasons"] == {"empty_file": 1}
     (folder / "a.txt").write_text("Now there are words.")
     found(ingest(), found=1, indexed=1)
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         with index.catalog.reading() as connection:
             assert connection.scalar(sa.select(tables.quarantine.c.state)) == "resolved"
 
@@ -203,7 +205,10 @@ def test_verify_reads_what_seems_unchanged(ingest, folder, state):
     ingest()
     settled(folder)
     ingest()
-    with open_index(load_settings(state_dir=state)) as index, index.catalog.writing() as connection:
+    with (
+        open_stores(load_settings(state_dir=state)) as index,
+        index.catalog.writing() as connection,
+    ):
         connection.execute(sa.update(tables.document).values(sha256="0" * 64))
     found(ingest(), found=1, unchanged=1)
     found(ingest(verify=True), found=1, indexed=1)
@@ -245,7 +250,7 @@ def test_the_removal_guard_keeps_what_an_outage_seems_to_have_taken(ingest, fold
     report = ingest()
     assert report["state"] == "failed"
     assert "--allow-removal" in report["error"]
-    assert report["removal_withheld"] == 3
+    assert report["removal_withheld"] == len(report["would_remove"]) == 3
     assert contents(state) == before
     found(ingest(allow_removal=True), found=2, unchanged=2, removed=3)
     assert len(contents(state)) == 2
@@ -264,6 +269,7 @@ def test_a_source_that_is_gone_fails_the_run_and_keeps_its_documents(
     report = ingest("s", config=str(config))
     assert report["state"] == "failed"
     assert "No such file" in report["error"]
+    assert report["code"] == "source_unreadable"
     assert contents(state) == before
 
 
@@ -323,10 +329,13 @@ def test_a_defect_of_ours_fails_the_run_loudly(ingest, folder, state, monkeypatc
 def test_a_run_that_was_killed_is_interrupted_and_named_by_the_next(ingest, folder, state):
     (folder / "leave.md").write_text(PAGE)
     first = ingest()["run_id"]
-    with open_index(load_settings(state_dir=state)) as index, index.catalog.writing() as connection:
+    with (
+        open_stores(load_settings(state_dir=state)) as index,
+        index.catalog.writing() as connection,
+    ):
         connection.execute(sa.update(tables.run).values(state="running", ended_at=None))
     assert ingest()["took_over"] == [first]
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         with index.catalog.reading() as connection:
             states = dict(connection.execute(sa.select(tables.run.c.id, tables.run.c.state)).all())
     assert states[first] == "interrupted"
@@ -336,14 +345,15 @@ def test_the_record_of_a_run_is_what_it_reported(ingest, folder, state):
     (folder / "leave.md").write_text(PAGE)
     (folder / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
     report = ingest()
-    with open_index(load_settings(state_dir=state)) as index:
+    with open_stores(load_settings(state_dir=state)) as index:
         with index.catalog.reading() as connection:
             row = connection.execute(sa.select(tables.run)).mappings().one()
             outcomes = connection.execute(
                 sa.select(tables.outcome.c.uri, tables.outcome.c.outcome, tables.outcome.c.code)
             ).all()
             (document,) = find_by_uri(connection, "leave.md")
-            assert len(chunks_of(connection, document["id"])) == 2
+            version, generation = document["current_version"], index.generation.id
+            assert len(chunks_of(connection, version, generation)) == 2
     assert row["report"] == report
     assert sorted(outcomes) == [
         ("bad.pdf", "quarantined", "corrupt"),

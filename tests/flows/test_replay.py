@@ -4,6 +4,7 @@ import shutil
 from dataclasses import astuple
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from benchmarks.replay import Changes, changes_between, check_out, files, stored_in
@@ -22,6 +23,12 @@ ONLY_REWRAPPED = [
     "travel-and-leave/july-13-travel-guidance.md",
     "travel-and-leave/travel-and-leave-policies/working-while-traveling.md",
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch):
+    """Runs of a dozen small documents: starting a second parser takes longer than they do."""
+    monkeypatch.setenv("HEADWATER_LIMITS__WORKERS", "1")
 
 
 def counted(report, changes: Changes, n_documents: int) -> None:

@@ -1,6 +1,7 @@
 """Real stores in a folder of the test, and a model that only counts."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 
 from index.catalog.database import Catalog
 from index.catalog.generations import Generation
+from index.chroma import ChromaFolder
+from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL, find_model
-from index.publishing import Index
+from index.stores import Index
 from index.texts import TextStore
 from index.tokens import TokenCounter
 from index.vectors import VectorStore
@@ -32,11 +35,12 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 @pytest.fixture
-def index(tmp_path: Path, catalog: Catalog) -> Index:
-    return Index(
-        catalog=catalog,
-        texts=TextStore(tmp_path / "texts"),
-        vectors=VectorStore(tmp_path / "chroma"),
-        embedder=FakeEmbedder(find_model(DEFAULT_MODEL)),
-        generation=Generation("0" * 16, "fake", "r1", "c1", "headwater-test"),
-    )
+def index(tmp_path: Path, catalog: Catalog) -> Iterator[Index]:
+    with closing(VectorStore(ChromaFolder(tmp_path / "chroma"))) as vectors:
+        yield Index(
+            catalog=catalog,
+            texts=TextStore(tmp_path / "texts"),
+            vectors=vectors,
+            embedder=FakeEmbedder(find_model(DEFAULT_MODEL)),
+            generation=Generation("0" * 16, "fake", "r1", ChunkerSettings().key, "headwater-test"),
+        )

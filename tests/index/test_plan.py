@@ -20,7 +20,7 @@ from index.plan import (
 )  # fmt: skip
 from parsers.reasons import Reason
 
-EXPECTED = Expectation("g1", lambda media_type: f"p:{media_type}", lambda m, code: f"f:{m}")
+EXPECTED = Expectation(lambda media_type: f"p:{media_type}", lambda m, code: f"f:{m}")
 
 
 def listed(uri: str, token: str = "t1", **changes: str) -> Listed:
@@ -37,7 +37,7 @@ def known(uri: str, **changes: object) -> Known:
         "hash",
         "text/plain",
         "p:text/plain",
-        "g1",
+        True,
         None,
     )
     return replace(indexed, **changes)
@@ -48,7 +48,7 @@ def bad(uri: str, code: Reason = Reason.CORRUPT) -> Known:
         uri,
         outcome=Outcome.QUARANTINED,
         code=code,
-        generation=None,
+        searchable=False,
         parser_key="f:text/plain",
     )
 
@@ -74,9 +74,8 @@ def test_a_document_that_was_read_too_soon_after_it_was_written_is_read_again():
     assert plan([listed("a")], [known("a", stat_trusted=False)]).read
 
 
-def test_another_parser_or_generation_reads_it_again():
+def test_another_parser_reads_it_again():
     assert plan([listed("a")], [known("a", parser_key="p:old")]).read
-    assert plan([listed("a")], [known("a", generation="g0")]).read
 
 
 def test_a_known_bad_document_is_not_tried_again():
@@ -120,7 +119,7 @@ def test_rules_exclude_and_say_which_they_are():
 
 def test_a_document_that_a_new_rule_excludes_is_retired_once():
     assert plan([listed("a")], [known("a")], exclude=["a"]).retired == (known("a"),)
-    skipped = known("a", outcome=Outcome.SKIPPED, generation=None)
+    skipped = known("a", outcome=Outcome.SKIPPED, searchable=False)
     assert plan([listed("a")], [skipped], exclude=["a"]).retired == ()
     assert plan([listed("a")], [skipped]).read
 
@@ -128,11 +127,10 @@ def test_a_document_that_a_new_rule_excludes_is_retired_once():
 def test_bytes_that_are_what_they_were_need_no_work():
     assert holds(known("a"), (), EXPECTED, rules(EVERYTHING, ()))
     assert not holds(known("a", parser_key="p:old"), (), EXPECTED, rules(EVERYTHING, ()))
-    assert not holds(known("a", generation="g0"), (), EXPECTED, rules(EVERYTHING, ()))
 
 
-def test_a_container_without_text_of_its_own_is_of_no_generation():
-    assert plan([listed("a")], [known("a", generation=None)]).unchanged
+def test_a_container_without_text_of_its_own_holds():
+    assert plan([listed("a")], [known("a", searchable=False)]).unchanged
 
 
 INSIDE = [known("a.zip"), known("a.zip!/x"), known("a.zip!/b.zip"), known("a.zip!/b.zip!/y")]
@@ -200,7 +198,7 @@ BEFORE = st.dictionaries(
         st.sampled_from([Outcome.INDEXED, Outcome.PARTIAL, Outcome.QUARANTINED, Outcome.SKIPPED]),
         st.booleans(),
         st.sampled_from(["p:text/plain", "f:text/plain", "p:old"]),
-        st.sampled_from(["g1", "g0", None]),
+        st.booleans(),
         st.sampled_from([None, Reason.CORRUPT, Reason.SOURCE_UNREADABLE]),
     ),
 )
@@ -209,8 +207,8 @@ BEFORE = st.dictionaries(
 @given(LISTINGS, BEFORE, st.booleans())
 def test_every_document_listed_is_in_exactly_one_part_of_the_plan(listing, before, verify):
     documents = [
-        known(uri, outcome=o, stat_trusted=t, parser_key=k, generation=g, code=c)
-        for uri, (o, t, k, g, c) in before.items()
+        known(uri, outcome=o, stat_trusted=t, parser_key=k, searchable=s, code=c)
+        for uri, (o, t, k, s, c) in before.items()
     ]
     made = plan(
         [listed(u, t) for u, t in listing.items()], documents, exclude=["*.tmp"], verify=verify

@@ -12,22 +12,15 @@ from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import runs
 from index.catalog.documents import Seen
-from index.chunking import ChunkerSettings, chunk_document
+from index.converging import recover
 from index.errors import StoreUnavailable
-from index.identity import chunk_ids, document_id, embedding_key
+from index.identity import document_id
 from index.plan import Known, Outcome
-from index.publishing import (
-    IdentifiedChunk,
-    Index,
-    Prepared,
-    Written,
-    embed,
-    publish,
-    recover,
-    retire,
-)
-from index.records import Placement, Provenance
+from index.publishing import Prepared, Written, embed, publish, retire
+from index.records import Provenance, chunk_metadata
 from index.search import search
+from index.stores import Index
+from index.targets import identify
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
 from parsers.web import markdown
@@ -45,26 +38,17 @@ def prepared(index: Index, text: str, uri: str = "a.md", title: str = "") -> Pre
     document = document_id("s", uri)
     seen = Seen(document, "s", uri, "t", True, 1, NOW - timedelta(hours=1), sha256, MARKDOWN, "p")
     index.texts.put(sha256, parsed)
-    chunks = chunk_document(parsed, index.embedder.counter, ChunkerSettings())
-    ids = chunk_ids(document, index.generation.id, [chunk.text for chunk in chunks])
     return Prepared(
         seen=seen,
         provenance=Provenance(
             document, "s", uri, sha256, MARKDOWN, "markdown", "1", title, "en",
-            index.generation.id, RUN, seen.source_modified_at, NOW,
+            RUN, seen.source_modified_at, NOW,
         ),
         text_key=sha256,
         outcome=Outcome.INDEXED,
         problems=(),
         chunks=tuple(
-            IdentifiedChunk(
-                chunk,
-                Placement(
-                    chunk_id, chunk.ordinal, chunk.start, chunk.end, chunk.heading_path, None,
-                    None, chunk.n_tokens, embedding_key("m", "r", chunk.embedding_text),
-                ),
-            )
-            for chunk_id, chunk in zip(ids, chunks, strict=True)
+            one for target in index.targets for one in identify(target, document, parsed)
         ),
     )  # fmt: skip
 
@@ -77,16 +61,9 @@ def put(index: Index, *documents: Prepared) -> Written:
 def state(index: Index) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
     """What the vector store has, what the catalog says that it should, and open intents."""
     with index.catalog.reading() as connection:
-        ids = [
-            row["id"]
-            for uri in ("a.md", "b.md")
-            for row in chunk_rows.chunks_of(connection, document_id("s", uri))
-        ]
-        live = chunk_rows.load_chunks(connection, ids)
+        live = chunk_rows.page_of_chunks(connection, index.generation.id, chunk_rows.FIRST, 1_000)
         intents = chunk_rows.open_intents(connection)
-    from index.records import chunk_metadata
-
-    meant = {chunk_id: chunk_metadata(p, q) for chunk_id, (p, q, _) in live.items()}
+    meant = {one.placement.chunk_id: chunk_metadata(one.provenance, one.placement) for one in live}
     return index.vectors.contents(index.generation.collection), meant, intents
 
 
@@ -105,12 +82,8 @@ def run(index: Index) -> None:
 def known(prepared: Prepared) -> Known:
     return Known(
         prepared.seen.document_id, prepared.seen.uri, Outcome.INDEXED, "t", True, "x", MARKDOWN,
-        "p", index_generation(prepared), None,
+        "p", True, None,
     )  # fmt: skip
-
-
-def index_generation(prepared: Prepared) -> str:
-    return prepared.provenance.generation
 
 
 def test_a_new_document_is_searchable(index):
@@ -156,7 +129,7 @@ def test_two_documents_with_one_text_keep_a_chunk_each_and_share_the_embedding(i
 def test_a_retired_document_is_gone_from_the_search(index):
     one, other = prepared(index, OLD), prepared(index, OLD, uri="b.md")
     put(index, one, other)
-    cost = retire(index, [known(one)], Outcome.REMOVED, RUN, NOW)
+    cost = retire(index, [known(one)], Outcome.REMOVED, RUN, NOW, source="s")
     assert cost.deleted == 3
     assert_true(index)
     assert {r.provenance.uri for r in search(index, "First words.", 10)} == {"b.md"}
@@ -189,7 +162,7 @@ class Killed(BaseException):
     """Stands for kill -9: nothing of ours catches it."""
 
 
-STEPS = ("upsert", "missing", "set_metadata", "delete")
+STEPS = ("upsert", "missing", "refresh", "delete")
 
 
 @pytest.mark.parametrize("error", [Killed, StoreUnavailable])
@@ -202,7 +175,9 @@ def test_a_failure_at_any_store_call_is_made_good(index, monkeypatch, change, st
     act: dict[str, Callable[[], object]] = {
         "add": lambda: put(index, prepared(index, OLD)),
         "update": lambda: put(index, prepared(index, NEW)),
-        "remove": lambda: retire(index, [known(prepared(index, OLD))], Outcome.REMOVED, RUN, NOW),
+        "remove": lambda: retire(
+            index, [known(prepared(index, OLD))], Outcome.REMOVED, RUN, NOW, source="s"
+        ),
     }
     with monkeypatch.context() as faulty:
         faulty.setattr(index.vectors, step, failing(getattr(index.vectors, step), error, after))

@@ -1,11 +1,15 @@
 """The text store, the vector store and the embedding model, each by itself."""
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import numpy as np
 import pytest
 
+from index.chroma import ChromaFolder
 from index.embedding import DEFAULT_MODEL, Embedder, ModelUnusable, TextTooLong, find_model
 from index.texts import TextStore
-from index.vectors import Record, VectorStore
+from index.vectors import Record, Stored, VectorStore
 from parsers.document import ParsedDocument
 
 
@@ -15,8 +19,9 @@ def record(name: str, *vector: float, **metadata: str | int) -> Record:
 
 
 @pytest.fixture
-def vectors(tmp_path) -> VectorStore:
-    return VectorStore(tmp_path / "chroma")
+def vectors(tmp_path) -> Iterator[VectorStore]:
+    with closing(VectorStore(ChromaFolder(tmp_path / "chroma"))) as store:
+        yield store
 
 
 def test_a_text_comes_back_as_it_was_stored(tmp_path):
@@ -54,8 +59,9 @@ def test_an_empty_collection_finds_nothing(vectors):
 
 def test_metadata_that_is_gone_is_gone(vectors):
     vectors.upsert("coll", [record("a", 1, 0, source="x", page_first=3)])
-    vectors.set_metadata("coll", {"a": {"source": "y"}, "missing": {"source": "y"}})
-    assert vectors.contents("coll") == {"a": {"source": "y"}}
+    new = Stored("other words", {"source": "y"})
+    vectors.refresh("coll", {"a": new, "missing": new})
+    assert vectors.load("coll", ["a", "missing"]) == {"a": new}
 
 
 def test_what_is_missing_is_named_and_deleting_it_is_no_error(vectors):

@@ -1,0 +1,191 @@
+"""Building a generation from stored texts, beside the one that is searched.
+
+Runs write to every generation, also to one that is being built: what they change is right in it at
+once. Building goes through the documents by id and adds those that no run has touched; where it has
+come to is recorded, so it can be stopped and killed at any time, and go on later.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from index.catalog import chunks as chunk_rows
+from index.catalog import documents as document_rows
+from index.catalog.documents import CurrentVersion
+from index.catalog.embeddings import load_embeddings
+from index.catalog.generations import mark_ready, note_progress
+from index.chunking import Chunk
+from index.converging import write_new
+from index.publishing import embed_chunks
+from index.records import chunk_metadata
+from index.stores import Index
+from index.targets import IdentifiedChunk, Target, identify
+from index.vectors import Record
+
+_DOCUMENTS: Final = 64
+"""Built in one transaction."""
+_SAMPLE: Final = 200
+"""Documents that an estimate is made from."""
+_TIMED: Final = 32
+"""Chunks that are embedded to see how long that takes."""
+
+
+@dataclass(slots=True)
+class Built:
+    """What a stretch of building did."""
+
+    documents: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    tokens_embedded: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    """Uris of documents whose stored text is missing or damaged: the next run reads them again."""
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What building a generation will cost."""
+
+    documents: int
+    chunks: int
+    tokens: int
+    tokens_to_embed: int
+    """Of chunks whose embedding is not in the cache."""
+    seconds: float
+    """At the speed that the model has on this machine now."""
+
+
+def estimate(index: Index, target: Target) -> Estimate:
+    """What is still to be done for a generation, judged by a sample of the documents.
+
+    Raises:
+        StoreUnavailable: The catalog cannot be read.
+    """
+    live = index.generation.id
+    with index.catalog.reading() as connection:
+        after = target.generation.built_up_to or ""
+        n_documents = document_rows.count_searchable(connection, after)
+        sample = document_rows.page_of_versions(connection, after, _SAMPLE)
+        ids = [version.provenance.document_id for version in sample]
+        n_sampled_tokens = chunk_rows.count_tokens(connection, live, ids)
+        n_tokens = chunk_rows.count_tokens(connection, live, after=after)
+    chunks = [one for version in sample for one in _identified(index, target, version) or ()]
+    with index.catalog.reading() as connection:
+        keys = [one.placement.embedding_key for one in chunks]
+        cached = load_embeddings(connection, list(dict.fromkeys(keys)))
+    fresh = [one.chunk for one in chunks if one.placement.embedding_key not in cached]
+    share = n_tokens / n_sampled_tokens if n_sampled_tokens else 0.0
+    n_fresh = round(share * sum(chunk.n_tokens for chunk in fresh))
+    return Estimate(
+        documents=n_documents,
+        chunks=round(share * len(chunks)),
+        tokens=round(share * sum(one.chunk.n_tokens for one in chunks)),
+        tokens_to_embed=n_fresh,
+        seconds=n_fresh / _speed(target, fresh) if n_fresh else 0.0,
+    )
+
+
+def _speed(target: Target, chunks: Sequence[Chunk]) -> float:
+    """Tokens that the model embeds in a second, measured."""
+    texts = [chunk.embedding_text for chunk in chunks[:_TIMED]]
+    target.embedder.load()
+    began = time.perf_counter()
+    target.embedder.embed(texts)
+    elapsed = time.perf_counter() - began
+    return sum(chunk.n_tokens for chunk in chunks[:_TIMED]) / max(elapsed, 1e-6)
+
+
+def build(
+    index: Index, target: Target, may_go_on: Callable[[Built], bool] = lambda built: True
+) -> Built:
+    """Add documents to a generation that is being built, from where it was left.
+
+    Nothing may be publishing meanwhile.
+
+    Args:
+        index: Of which the generation is one.
+        target: The generation.
+        may_go_on: Asked between batches; no ends this stretch.
+
+    Raises:
+        StoreUnavailable: A store failed; what was done so far stays.
+    """
+    built = Built()
+    after = target.generation.built_up_to or ""
+    while True:
+        with index.catalog.reading() as connection:
+            batch = document_rows.page_of_versions(connection, after, _DOCUMENTS)
+        if not batch:
+            with index.catalog.writing() as connection:
+                mark_ready(connection, target.generation.id)
+            built.complete = True
+            return built
+        _build_batch(index, target, batch, built)
+        after = batch[-1].provenance.document_id
+        if not may_go_on(built):
+            return built
+
+
+def _build_batch(
+    index: Index, target: Target, batch: Sequence[CurrentVersion], built: Built
+) -> None:
+    generation = target.generation.id
+    with index.catalog.reading() as connection:
+        held = chunk_rows.chunks_held(connection, [one.provenance.document_id for one in batch])
+    todo: list[tuple[CurrentVersion, tuple[IdentifiedChunk, ...]]] = []
+    lost: list[str] = []
+    for version in batch:
+        there = held.get(version.provenance.document_id, {}).values()
+        if not any(one_generation == generation for one_generation, _ in there):
+            identified = _identified(index, target, version)
+            if identified is None:
+                lost.append(version.provenance.document_id)
+                built.unreadable.append(version.provenance.uri)
+            else:
+                todo.append((version, identified))
+    chunks = [one for _, identified in todo for one in identified]
+    vectors, cost = embed_chunks(index.catalog, target, chunks)
+    with index.catalog.writing() as connection:
+        for version, identified in todo:
+            ids = {one.placement.chunk_id: generation for one in identified}
+            chunk_rows.add_intents(connection, version.provenance.source, ids)
+    write_new(
+        index,
+        generation,
+        [
+            Record(
+                one.placement.chunk_id,
+                vectors[one.placement.embedding_key],
+                one.chunk.text,
+                chunk_metadata(version.provenance, one.placement),
+            )
+            for version, identified in todo
+            for one in identified
+        ],
+    )
+    with index.catalog.writing() as connection:
+        for version, identified in todo:
+            placements = [one.placement for one in identified]
+            chunk_rows.add_chunks(
+                connection, version.provenance.document_id, version.id, placements
+            )
+        chunk_rows.clear_intents(connection, [one.placement.chunk_id for one in chunks])
+        document_rows.forget_result(connection, lost)
+        note_progress(connection, generation, batch[-1].provenance.document_id)
+    built.documents += len(batch)
+    built.chunks += len(chunks)
+    built.embedded += cost.embedded
+    built.tokens_embedded += cost.tokens_embedded
+
+
+def _identified(
+    index: Index, target: Target, version: CurrentVersion
+) -> tuple[IdentifiedChunk, ...] | None:
+    """The chunks of a version; None if its stored text is gone."""
+    parsed = index.texts.get(version.text_key)
+    if parsed is None:
+        return None
+    document_id, pages = version.provenance.document_id, version.unusable_pages
+    return identify(target, document_id, parsed, unusable_pages=pages)

@@ -1,0 +1,174 @@
+"""Opening Chroma, a folder of our own or a server, and asking it so that it cannot hang us.
+
+A folder belongs to one process at a time. Two that write to it lose vectors without a word, and
+one that only reads may write too, for it brings the search index up to date; so whoever opens a
+folder holds a lock on it, which the kernel takes away when the process ends.
+"""
+
+import fcntl
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
+from index.importing import IMPORTING
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+
+_Answer = TypeVar("_Answer")
+
+_ROOM: Final = 64 * 1024 * 1024
+"""Bytes that must be free before anything is written: Chroma 1.5 never returns from a write during
+which the disk fills up."""
+_POLL_S: Final = 0.05
+
+
+class ChromaHome(Protocol):
+    """Where Chroma is."""
+
+    def open(self) -> "ClientAPI":
+        """A client; `StoreUnavailable` if there can be none."""
+        ...
+
+    def require_room(self) -> None:
+        """Raise `DiskFull` where a write could fill the disk."""
+        ...
+
+    def closed(self) -> None:
+        """Told that the client was closed."""
+        ...
+
+
+class ChromaFolder:
+    """A Chroma database on disk, in this process."""
+
+    def __init__(self, folder: Path, *, wait_s: float = 60) -> None:
+        """`wait_s` is how long to wait for another process that has it open."""
+        self._folder = folder
+        self._wait_s = wait_s
+        self._lock: IO[bytes] | None = None
+
+    def open(self) -> "ClientAPI":
+        """Lock the folder and open it.
+
+        Raises:
+            StoreBusy: Another process has it open.
+        """
+        with IMPORTING:
+            import chromadb
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+        settings = chromadb.Settings(anonymized_telemetry=False)
+        return chromadb.PersistentClient(str(self._folder), settings)
+
+    def require_room(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        if free < _ROOM:
+            raise DiskFull(
+                f"vectors: {free // 2**20} MiB free where {_ROOM // 2**20} MiB are needed",
+                "Make room, then run again.",
+            )
+
+    def closed(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+class ChromaServer:
+    """A Chroma server, which any number of processes may use."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is `http://HOST:PORT` or `https://…`."""
+        self._url = urlsplit(url)
+
+    def open(self) -> "ClientAPI":
+        """Connect to the server.
+
+        Raises:
+            StoreUnavailable: It does not answer.
+        """
+        with IMPORTING:
+            import chromadb
+
+        secure = self._url.scheme == "https"
+        return chromadb.HttpClient(
+            host=self._url.hostname or "localhost",
+            port=self._url.port or (443 if secure else 8000),
+            ssl=secure,
+            settings=chromadb.Settings(anonymized_telemetry=False),
+        )
+
+    def require_room(self) -> None:
+        """Its disk is not ours to look at."""
+
+    def closed(self) -> None:
+        """There is nothing to let go of."""
+
+
+def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
+    """What `action` returns, or what it raises, in our words.
+
+    It runs in a thread of its own, for nothing else can end a call that never returns; one that
+    takes too long is left behind.
+
+    Raises:
+        StoreUnavailable: Chroma failed, or did not answer in time.
+    """
+    with IMPORTING:
+        import chromadb.errors
+        import httpx
+
+    done: list[_Answer] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(action())
+        except BaseException as error:  # noqa: BLE001
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True, name="chroma")
+    thread.start()
+    thread.join(timeout_s)
+    if done:
+        return done[0]
+    if not failed:
+        raise StoreUnavailable(f"vectors: no answer within {timeout_s:.0f} s")
+    (error,) = failed
+    if isinstance(error, chromadb.errors.ChromaError):
+        raise _translated(error) from error
+    if isinstance(error, OSError | ValueError | httpx.HTTPError):
+        raise StoreUnavailable(f"vectors: {type(error).__name__}") from error
+    raise error
+
+
+def _locked(path: Path, wait_s: float) -> IO[bytes]:
+    file = path.open("ab")
+    give_up_at = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= give_up_at:
+                file.close()
+                raise StoreBusy(f"vectors: another process has {path.stem} open") from None
+            time.sleep(_POLL_S)
+        else:
+            return file
+
+
+def _translated(error: Exception) -> StoreUnavailable:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "disk is full" in said or "No space left" in said:
+        return DiskFull("vectors: the disk is full", "Make room, then run again.")
+    if "readonly" in said or "unable to open" in said:
+        return ReadOnly(f"vectors: {said}", "Let this user write to the state directory.")
+    return StoreUnavailable(f"vectors: {said}")

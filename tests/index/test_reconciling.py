@@ -1,0 +1,168 @@
+"""Reconciling: every way in which the stores can differ is found, and mended without parsing."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from index.catalog import tables
+from index.catalog.runs import start_run
+from index.reconciling import Fault, Reconciliation, reconcile
+from index.stores import Index
+from index.vectors import Record, Stored
+from tests.fakes import DIMENSION
+from tests.index.conftest import NOW
+from tests.index.test_publishing import NEW, OLD, RUN, assert_true, prepared, put
+
+
+@pytest.fixture(autouse=True)
+def documents(index: Index) -> None:
+    with index.catalog.writing() as connection:
+        start_run(connection, run_id=RUN, source="s", root="/s", flow_run_id=None, now=NOW)
+    put(index, prepared(index, OLD), prepared(index, NEW, uri="b.md"))
+
+
+def check(index: Index, *, repair: bool = False, n_probes: int = 10) -> Reconciliation:
+    return reconcile(index, index.targets[0], NOW, repair=repair, n_probes=n_probes)
+
+
+def some_ids(index: Index, n: int) -> list[str]:
+    return sorted(index.vectors.contents(index.generation.collection))[:n]
+
+
+def stored(index: Index, chunk_id: str) -> Stored:
+    return index.vectors.load(index.generation.collection, [chunk_id])[chunk_id]
+
+
+def lose(index: Index) -> None:
+    index.vectors.delete(index.generation.collection, some_ids(index, 2))
+
+
+def orphan(index: Index) -> None:
+    vector = np.eye(DIMENSION, dtype=np.float32)[0]
+    strangers = [Record(f"stranger{n}", vector, "words", {"source": "s"}) for n in range(3)]
+    index.vectors.upsert(index.generation.collection, strangers)
+
+
+def make_stale(index: Index) -> None:
+    (chunk_id,) = some_ids(index, 1)
+    old = Stored("outdated words", stored(index, chunk_id).metadata)
+    index.vectors.refresh(index.generation.collection, {chunk_id: old})
+
+
+def mislabel(index: Index) -> None:
+    (chunk_id,) = some_ids(index, 1)
+    held = stored(index, chunk_id)
+    wrong = Stored(held.text, {**held.metadata, "uri": "elsewhere.md", "left_over": 1})
+    index.vectors.refresh(index.generation.collection, {chunk_id: wrong})
+
+
+def replace_vectors(index: Index) -> None:
+    """By those of another model, of another dimension."""
+    collection = index.generation.collection
+    ids = some_ids(index, 10)
+    held = index.vectors.load(collection, ids)
+    index.vectors.drop(collection)
+    vector = np.ones(3, np.float32) / np.sqrt(3, dtype=np.float32)
+    records = [Record(k, vector, held[k].text, held[k].metadata) for k in ids]
+    index.vectors.upsert(collection, records)
+
+
+def hide(index: Index) -> None:
+    """Give a chunk the vector of something else: a search for its own does not find it."""
+    (chunk_id,) = some_ids(index, 1)
+    held = stored(index, chunk_id)
+    vector = np.eye(DIMENSION, dtype=np.float32)[0]
+    wrong = [Record(chunk_id, vector, held.text, held.metadata)]
+    index.vectors.upsert(index.generation.collection, wrong)
+
+
+BREAKAGES = {
+    Fault.MISSING: (lose, 2),
+    Fault.ORPHANED: (orphan, 3),
+    Fault.STALE: (make_stale, 1),
+    Fault.WRONG_METADATA: (mislabel, 1),
+    Fault.UNFINDABLE: (hide, 1),
+}
+
+
+def test_stores_that_agree_are_left_alone(index):
+    report = check(index, repair=True)
+    assert (report.agrees, report.n_chunks, report.n_probed, report.n_repaired) == (True, 6, 6, 0)
+
+
+@pytest.mark.parametrize("fault", BREAKAGES)
+def test_what_differs_is_found_and_mended(index, fault):
+    break_it, n = BREAKAGES[fault]
+    break_it(index)
+    found = check(index)
+    assert found.faults == {fault: n}
+    assert len(found.examples[fault]) == n
+    n_embedded = index.embedder.n_embedded
+    assert check(index, repair=True).n_repaired == n
+    assert index.embedder.n_embedded == n_embedded
+    assert check(index).agrees
+    assert_true(index)
+
+
+def test_vectors_of_another_dimension_are_all_made_again(index):
+    replace_vectors(index)
+    assert check(index, n_probes=0).faults[Fault.WRONG_DIMENSION] == 6
+    check(index, repair=True)
+    assert check(index).agrees
+    assert index.vectors.dimension(index.generation.collection) == DIMENSION
+
+
+def test_finding_changes_nothing(index):
+    lose(index)
+    before = index.vectors.contents(index.generation.collection)
+    check(index)
+    assert index.vectors.contents(index.generation.collection) == before
+
+
+def test_an_embedding_that_the_cache_lost_is_made_again(index):
+    lose(index)
+    with index.catalog.writing() as connection:
+        connection.execute(sa.delete(tables.embedding))
+    check(index, repair=True)
+    assert check(index).agrees
+
+
+def test_a_document_whose_text_is_lost_is_withdrawn_until_it_is_read_again(index, tmp_path):
+    for file in (tmp_path / "texts").rglob("*.zst"):
+        file.unlink()
+    report = check(index, repair=True)
+    assert report.lost == ["a.md", "b.md"] or report.lost == ["b.md", "a.md"]
+    assert check(index).agrees
+    assert index.vectors.contents(index.generation.collection) == {}
+    with index.catalog.reading() as connection:
+        keys = set(connection.scalars(sa.select(tables.document.c.parser_key)))
+    assert keys == {""}
+    put(index, prepared(index, OLD))
+    assert_true(index)
+
+
+def test_many_chunks_are_read_in_pages(index, monkeypatch):
+    monkeypatch.setattr("index.reconciling._PAGE", 2)
+    monkeypatch.setattr("index.vectors.MAX_ITEMS", 2)
+    orphan(index)
+    lose(index)
+    report = check(index, repair=True)
+    assert (report.n_chunks, report.n_repaired) == (6, 5)
+    assert check(index).agrees
+
+
+def test_a_failure_in_the_middle_is_made_good_by_the_next(index, monkeypatch):
+    lose(index)
+    orphan(index)
+    with monkeypatch.context() as faulty:
+        faulty.setattr(index.vectors, "upsert", _fail)
+        with pytest.raises(OSError, match="gone"):
+            check(index, repair=True)
+    check(index, repair=True)
+    assert check(index).agrees
+
+
+def _fail(*arguments: object) -> Callable[..., None]:
+    raise OSError("gone")
