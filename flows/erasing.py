@@ -240,9 +240,7 @@ def _not_proven(settings: Settings, seen: Inspection) -> list[str]:
     """What could not be read back, or not in full."""
     gaps = [f"{name}: damaged, and looked through as it is" for name in seen.damaged]
     if settings.vectors_url:
-        gaps.append(
-            "the files of the Chroma server, which keep vectors and words that are deleted"
-        )
+        gaps.append("the files of the Chroma server, which keep vectors and words that are deleted")
     if settings.catalog_url:
         gaps.append("the files of the database server, its log and its replicas")
     if is_shared(settings):

@@ -90,6 +90,7 @@ class ChromaFolder:
 
     def closed(self) -> None:
         if self._lock is not None:
+            swapping.blank_unused(self._folder)
             self._lock.close()
             self._lock = None
 
@@ -111,6 +112,9 @@ class _FolderBeside(ChromaFolder):
 
     def open(self) -> "ClientAPI":
         return _client(self._folder)
+
+    def closed(self) -> None:
+        swapping.blank_unused(self._folder)
 
 
 class ChromaServer:

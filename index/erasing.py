@@ -122,15 +122,15 @@ def clear(stores: Stores, report: Callable[[int], None] = lambda n: None) -> Cle
 
 
 def _delete_vectors(stores: Stores) -> int:
-    """Delete the vectors that an intent names and that no document has."""
+    """Delete the vectors that an intent names and no document has; how many were still there."""
     with stores.catalog.reading() as connection:
         noted = chunk_rows.open_intents(connection)
         known = chunk_rows.known_ids(connection, list(noted))
     n_deleted = 0
     for generation in stores.generations:
         gone = [k for k, of in noted.items() if of == generation.id and k not in known]
+        n_deleted += len(gone) - len(stores.vectors.missing(generation.collection, gone))
         stores.vectors.delete(generation.collection, gone)
-        n_deleted += len(gone)
         with stores.catalog.writing() as connection:
             chunk_rows.clear_intents(connection, gone)
     return n_deleted

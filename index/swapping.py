@@ -9,12 +9,17 @@ import os
 import re
 import shutil
 import sqlite3
+import struct
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 _SEGMENT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The name of a folder in which Chroma keeps the vectors of a collection."""
+_HEADER: Final = struct.Struct("<12x3Q")
+"""Of `header.bin`: how many vectors there is room for, how many there are, and bytes of each."""
+_LENGTH: Final = 4
+"""Bytes of each entry of `length.bin`."""
 
 
 def make_beside(folder: Path) -> Path:
@@ -46,6 +51,29 @@ def settle(folder: Path) -> None:
         shutil.rmtree(new)
     if old.exists():
         shutil.rmtree(old)
+
+
+def blank_unused(folder: Path) -> None:
+    """Overwrite with zeros what Chroma has room for in its vector files and does not use.
+
+    It writes there whatever was in memory before: words that were just parsed, or vectors of an
+    index that was closed. Files that are not as Chroma 1.5 writes them are left alone.
+    """
+    for header in folder.glob("*/header.bin"):
+        data = header.read_bytes()
+        if len(data) >= _HEADER.size:
+            n_rooms, n_used, n_bytes = _HEADER.unpack_from(data)
+            _blank(header.with_name("data_level0.bin"), n_used * n_bytes, n_rooms * n_bytes)
+            _blank(header.with_name("length.bin"), n_used * _LENGTH, n_rooms * _LENGTH)
+
+
+def _blank(file: Path, start: int, end: int) -> None:
+    if file.exists() and file.stat().st_size == end:
+        with file.open("r+b") as opened:
+            opened.seek(start)
+            if any(opened.read()):
+                opened.seek(start)
+                opened.write(bytes(end - start))
 
 
 def remove_strays(folder: Path) -> None:

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+
 from flows.commands.terms import (
     AsJson,
     Config,
