@@ -5,8 +5,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,14 +149,10 @@ def erase(
     began, now, who = time.monotonic(), datetime.now(UTC), _who()
     with open_catalog(settings) as catalog, index_lease(settings, catalog, wait_s=wait_s):
         named = _source_of(catalog, uri, source)
-        with catalog.reading() as connection:
-            generations = tuple(all_generations(connection))
-        with closing(open_vectors(settings)) as vectors:
-            stores = Stores(catalog, text_store(settings), vectors, generations)
+        with _open_stores(settings, catalog) as stores:
             forgotten = forget(stores, named, uri, who, now)
             cleared = clear(stores, report)
-            ids = [one.document_id for one in forgotten.documents]
-            n_left = remaining(stores, ids, list(forgotten.chunk_ids))
+            n_left = remaining(stores, forgotten)
         uris = {uri, *(one.uri for one in forgotten.documents)}
         seen = inspect(
             settings.state_dir, cleared.evidence, chunk_ids=forgotten.chunk_ids, uris=uris
@@ -201,6 +197,14 @@ def allow(settings: Settings, uri: str, source: str | None = None, *, wait_s: fl
             if erased.allow(connection, named, uri):
                 return named
     raise UsageError(f"{uri} of {named} was not erased: there is nothing to allow")
+
+
+@contextmanager
+def _open_stores(settings: Settings, catalog: Catalog) -> Iterator[Stores]:
+    with catalog.reading() as connection:
+        generations = tuple(all_generations(connection))
+    with closing(open_vectors(settings)) as vectors:
+        yield Stores(catalog, text_store(settings), vectors, generations)
 
 
 def _source_of(catalog: Catalog, uri: str, source: str | None) -> str:

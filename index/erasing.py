@@ -14,7 +14,7 @@ catalog as it is, so also what a killed run or a rejected version has left goes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -136,17 +136,14 @@ def _delete_vectors(stores: Stores) -> int:
     return n_deleted
 
 
-def remaining(stores: Stores, documents: Sequence[str], chunk_ids: Sequence[str]) -> int:
-    """How many rows of the catalog and vectors of the vector store are of erased documents.
-
-    Args:
-        stores: All of them.
-        documents: Their ids.
-        chunk_ids: Of all chunks that they had.
+def remaining(stores: Stores, forgotten: Forgotten) -> int:
+    """How many rows of the catalog and vectors of the vector store are still of what was removed.
 
     Raises:
         StoreUnavailable: A store cannot be read.
     """
+    documents = [one.document_id for one in forgotten.documents]
+    chunk_ids = list(forgotten.chunk_ids)
     with stores.catalog.reading() as connection:
         n_left = erased.count_rows(connection, documents)
         n_left += len(chunk_rows.known_ids(connection, chunk_ids))
