@@ -38,7 +38,7 @@ from index.catalog.database import Catalog
 from index.catalog.quarantine import EntryState
 from index.catalog.runs import RunKind, find_source
 from index.converging import recover
-from index.plan import MEMBER, Known, Listed, Outcome, rules
+from index.plan import MEMBER, Known, Listed, Outcome
 from parsers.registry import names, type_read_by
 
 given_passwords: ContextVar[tuple[str, ...]] = ContextVar("given_passwords", default=())
@@ -213,8 +213,7 @@ def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
 
 def _listed(run: Run, roots: set[str]) -> list[Listed]:
     files = list_source(run.source.uri, run.settings.state_dir)
-    rule_against = rules(run.source.include, run.source.exclude)
-    listing = attach(gather(files, rule_against, include_private=run.source.include_private))
+    listing = attach(gather(files, run.rule_against, include_private=run.source.include_private))
     return [one for one in listing if one.uri in roots and not one.skip_rule]
 
 

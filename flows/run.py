@@ -21,9 +21,10 @@ from flows.settings import Settings, SourceSettings
 from flows.verdicts import verdicts_of_run
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
+from index.catalog.erased import erased_uris
 from index.catalog.runs import RunKind, RunState
 from index.errors import StoreUnavailable
-from index.plan import Expectation, Known
+from index.plan import Expectation, Known, rules
 from index.stores import Index
 
 
@@ -63,12 +64,19 @@ class Run:
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
     """Documents in containers that a rule excludes from now on."""
+    erased: frozenset[str] = frozenset()
+    """Uris of documents that are kept away, with all that they hold."""
     found: list[Condition] = field(default_factory=list)
     """What its checks found that people are to be told."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def rule_against(self) -> Callable[[str], str]:
+        """Of a uri, the rule that excludes it; empty if none does."""
+        return rules(self.source.include, self.source.exclude, self.erased)
 
     def count(self, part: Tally, *, n_members: int = 0) -> None:
         """Add what a part of the run has done, and how many documents it found inside others."""
@@ -172,6 +180,7 @@ def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
     now = datetime.now(UTC)
     with run.index.catalog.writing() as connection:
         quarantine.stop_retrying(connection, run.source.name, now)
+        run.erased = erased_uris(connection, run.source.name)
         run.took_over = run_rows.start_run(
             connection,
             run_id=run.id,
