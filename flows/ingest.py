@@ -104,10 +104,6 @@ def ingest(
             return _run(run, verify=verify, allow_removal=allow_removal)
 
 
-def _was_bad(before: Known | None) -> bool:
-    return before is not None and before.outcome is Outcome.QUARANTINED
-
-
 def _notes(settings: Settings, index: Index) -> list[str]:
     wanted = wanted_generation(settings)
     if wanted.id in {target.generation.id for target in index.targets}:
@@ -137,7 +133,6 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
     run.progress.planned(len(plan.read))
-    run.n_released = sum(_was_bad(known.get(one.uri)) for one in plan.read)
     persistently(lambda: _count_unread(run, plan))
     may_remove = allow_removal or not _is_guarded(run, plan, known)
     read_changed(run, plan.read, known)

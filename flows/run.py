@@ -56,8 +56,6 @@ class Run:
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
-    n_released: int = 0
-    """Documents from quarantine that are tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know."""
     removed_members: list[Known] = field(default_factory=list)
@@ -120,7 +118,6 @@ class Run:
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
-            n_released=self.n_released,
             notes=self.notes,
             checks=checks,
             error=error,
