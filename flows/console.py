@@ -23,6 +23,7 @@ from rich.text import Text
 
 from flows.doctor import Finding
 from flows.status import SourceStatus
+from index.reconciling import Reconciliation
 from index.search import Result
 from parsers.reasons import REMEDIES, Reason
 
@@ -235,6 +236,54 @@ def _on_one_line(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {item}" for name, item in value.items() if item is not None)
     return str(value)
+
+
+def say(words: str) -> None:
+    """One line on standard output."""
+    out.print(words, markup=False)
+
+
+def show_generations(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Generations with their model and state."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("generation", "state", "model", "revision", "chunker"):
+        table.add_column(name)
+    table.add_column("chunks", justify="right")
+    for row in rows:
+        names = ("id", "state", "model", "revision", "chunker")
+        table.add_row(*(escape(str(row[name])) for name in names), f"{row['chunks']:,}")
+    out.print(table)
+
+
+def show_estimate(estimate: Mapping[str, Any]) -> None:
+    """What building a generation will cost, before it begins."""
+    err.print(
+        f"Building generation {estimate['generation']} ({escape(estimate['model'])}): "
+        f"{estimate['documents']:,} documents, about {estimate['chunks']:,} chunks, "
+        f"{estimate['tokens_to_embed']:,} of {estimate['tokens']:,} tokens to embed, "
+        f"about {_span(estimate['seconds'])}."
+    )
+
+
+def show_reconciliation(found: Reconciliation) -> None:
+    """How a generation's vectors compare with the catalog."""
+    if found.agrees:
+        out.print(
+            f"Generation {found.generation}: {found.n_chunks:,} chunks, the vector store agrees; "
+            f"{found.n_probed:,} were searched for and found.",
+            style="green",
+        )
+        return
+    differing = ", ".join(f"{n:,} {fault.replace('_', ' ')}" for fault, n in found.faults.items())
+    out.print(f"Generation {found.generation}: {found.n_chunks:,} chunks; {differing}", style="red")
+    for fault, chunk_ids in found.examples.items():
+        out.print(f"  {fault.replace('_', ' ')}: {', '.join(chunk_ids[:3])}", style="dim")
+    if found.n_repaired:
+        out.print(f"  {found.n_repaired:,} chunks were mended.")
+    elif not found.lost:
+        out.print("  To mend it: headwater reconcile --repair")
+    for uri in found.lost:
+        out.print(f"  {escape(uri)}: its stored text is gone; ingest its source again")
 
 
 def show_results(results: Sequence[Result]) -> None:

@@ -14,6 +14,7 @@ from flows.outages import persistently
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
 from index.catalog.generations import (
+    COLLECTION_PREFIX,
     Generation,
     GenerationState,
     add_generation,
@@ -146,7 +147,7 @@ def wanted_generation(settings: Settings) -> Generation:
     """
     model, chunker = find_model(settings.index.model), settings.index.chunker.key
     wanted = generation_id(model.name, model.revision, chunker)
-    collection = f"headwater-{wanted}"
+    collection = f"{COLLECTION_PREFIX}{wanted}"
     return Generation(
         wanted, model.name, model.revision, chunker, collection, GenerationState.BUILDING
     )

@@ -15,6 +15,7 @@ from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog.chunks import Held
 from index.catalog.embeddings import load_embeddings
+from index.catalog.generations import COLLECTION_PREFIX
 from index.converging import converge
 from index.publishing import embed_chunks, withdraw
 from index.records import chunk_metadata
@@ -117,6 +118,16 @@ def reconcile(
             _repair(index, target, bad, report, now)
     _check_orphans(index, target, report, repair=repair)
     return report
+
+
+def stray_collections(index: Index) -> list[str]:
+    """Collections of ours that belong to no generation: left by one that was being dropped."""
+    known = {target.generation.collection for target in index.targets}
+    return [
+        name
+        for name in index.vectors.collections()
+        if name.startswith(COLLECTION_PREFIX) and name not in known
+    ]
 
 
 def _pages(index: Index, target: Target) -> Iterator[list[Held]]:

@@ -16,7 +16,7 @@ HOMES = {
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
-    "prefect": {"flows/ingest.py", "flows/prefect_runtime.py"},
+    "prefect": {"flows/ingest.py", "flows/prefect_runtime.py", "flows/reconcile.py"},
 }
 DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}
 

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from index.catalog import tables
 from index.catalog.upsert import upsert
+
+COLLECTION_PREFIX: Final = "headwater-"
 
 
 class GenerationState(StrEnum):

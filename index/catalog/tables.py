@@ -181,6 +181,17 @@ intent = sa.Table(
     comment="chunks whose vector may differ from the catalog until the row is gone",
 )
 
+reconciliation = sa.Table(
+    "reconciliation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("generation", sa.String(16), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("agrees", sa.Boolean, nullable=False, comment="before anything was mended"),
+    sa.Column("repaired", sa.Boolean, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+)
+
 erased = sa.Table(
     "erased",
     metadata,

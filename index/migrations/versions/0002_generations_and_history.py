@@ -17,6 +17,15 @@ def upgrade() -> None:
         sa.Column("erased_by", sa.Text(), nullable=False),
     )
     op.create_table(
+        "reconciliation",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("generation", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("agrees", sa.Boolean(), nullable=False),
+        sa.Column("repaired", sa.Boolean(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+    )
+    op.create_table(
         "past_chunk",
         sa.Column("id", sa.String(length=32), primary_key=True),
         sa.Column("version", sa.Integer(), sa.ForeignKey("version.id"), primary_key=True),

@@ -1,0 +1,49 @@
+"""`headwater reconcile`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.terms import (
+    FAILED,
+    AsJson,
+    Config,
+    State,
+    Wait,
+    print_json,
+    settings_with_state,
+    told_in_one_line,
+)
+
+
+def reconcile(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs.")] = False,
+    probes: Annotated[
+        int, typer.Option(min=0, help="How many chunks to search for by their own vector.")
+    ] = 100,
+    config: Config = None,
+    state: State = None,
+    wait: Wait = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the vector store with the catalog: missing, orphaned, stale, mislabelled chunks.
+
+    Mending takes stored texts and cached embeddings; nothing is parsed.
+
+    Exit status: 0, or 1 if they differ and were not mended.
+
+    [bold]Examples[/]
+
+        headwater reconcile
+        headwater reconcile --repair --wait 600
+    """
+    with told_in_one_line():
+        from flows import console
+        from flows.upkeep import reconcile_index
+
+        settings = settings_with_state(config, state)
+        found = reconcile_index(settings, repair=repair, n_probes=probes, wait_s=wait)
+        for one in found:
+            print_json(one.as_json()) if as_json else console.show_reconciliation(one)
+        if not repair and not all(one.agrees for one in found):
+            raise typer.Exit(FAILED)

@@ -1,0 +1,44 @@
+"""Keeping the stores in order between runs: comparing and mending them."""
+
+from datetime import UTC, datetime
+
+from flows.lease import index_lease
+from flows.settings import Settings
+from flows.wiring import open_catalog, open_index
+from index.catalog.reconciliations import save_reconciliation
+from index.converging import recover
+from index.reconciling import Reconciliation, reconcile, stray_collections
+
+
+def reconcile_index(
+    settings: Settings, *, repair: bool = False, n_probes: int = 100, wait_s: float = 0
+) -> list[Reconciliation]:
+    """Compare every generation's collection with the catalog, and record what was found.
+
+    Args:
+        settings: That say where the stores are.
+        repair: Mend what differs, and finish what a killed run has left.
+        n_probes: How many chunks of each generation to search for by their own vector.
+        wait_s: How long to wait for another process that writes.
+
+    Raises:
+        LeaseHeld: Another process writes, longer than that.
+        StoreUnavailable: A store failed.
+    """
+    with (
+        open_catalog(settings) as catalog,
+        index_lease(settings, catalog, wait_s=wait_s),
+        open_index(settings, catalog) as index,
+    ):
+        if repair:
+            recover(index)
+        found = []
+        for target in index.targets:
+            now = datetime.now(UTC)
+            report = reconcile(index, target, now, repair=repair, n_probes=n_probes)
+            with catalog.writing() as connection:
+                save_reconciliation(connection, report.as_json(), now, repaired=repair)
+            found.append(report)
+        for collection in stray_collections(index) if repair else ():
+            index.vectors.drop(collection)
+        return found
