@@ -418,8 +418,8 @@ def _settle(run: Run) -> RunReport:
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
             "none was removed; if that is right, run again with --allow-removal"
         )
-    report = run.report(error=error)
-    run.end(report)
+    report = run.report(persistently(run.lags), error=error)
+    persistently(lambda: run.end(report))
     settle(report.as_json(), run.source.name)
     if report.state is RunState.FAILED:
         raise RunFailed(report)

@@ -63,7 +63,18 @@ class Run:
         self.check()
         self.progress.chunks_embedded(n_chunks)
 
-    def report(self, state: RunState | None = None, error: str = "") -> RunReport:
+    def lags(self) -> Sequence[float]:
+        """Seconds from change to searchable, of each document that became so.
+
+        Raises:
+            StoreUnavailable: The catalog cannot be read.
+        """
+        with self.index.catalog.reading() as connection:
+            return run_rows.lags(connection, self.id)
+
+    def report(
+        self, lags: Sequence[float], state: RunState | None = None, error: str = ""
+    ) -> RunReport:
         """The report as of now; the state is judged by the balance if it is not given."""
         with self._lock:
             tally = self._tally
@@ -72,8 +83,6 @@ class Run:
             state = judge_run(
                 balanced=balanced, guarded=bool(self.withheld), outcomes=tally.outcomes
             )
-        with self.index.catalog.reading() as connection:
-            lags = run_rows.lags(connection, self.id)
         return RunReport(
             run_id=self.id,
             source=self.source.name,
@@ -115,7 +124,8 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    run.took_over = persistently(lambda: _start(run, flow_run_id))
+    now = datetime.now(UTC)
+    run.took_over = persistently(lambda: _start(run, flow_run_id, now))
     try:
         yield
     except RunFailed:
@@ -125,7 +135,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
         raise _ended_by(run, error) from error
 
 
-def _start(run: Run, flow_run_id: str | None) -> list[str]:
+def _start(run: Run, flow_run_id: str | None, now: datetime) -> list[str]:
     with run.index.catalog.writing() as connection:
         return run_rows.start_run(
             connection,
@@ -133,7 +143,7 @@ def _start(run: Run, flow_run_id: str | None) -> list[str]:
             source=run.source.name,
             root=run.source.uri,
             flow_run_id=flow_run_id,
-            now=datetime.now(UTC),
+            now=now,
         )
 
 
@@ -141,7 +151,8 @@ def _ended_by(run: Run, error: BaseException) -> RunFailed:
     interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
     state = RunState.INTERRUPTED if interrupted else RunState.FAILED
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
-    report = run.report(state, said)
+    report = run.report((), state, said)
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
+        report = run.report(run.lags(), state, said)
         run.end(report)
     return RunFailed(report)

@@ -1,5 +1,6 @@
 """Keeping the stores in order between runs: comparing and mending them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from flows.lease import index_lease
@@ -7,6 +8,7 @@ from flows.settings import Settings
 from flows.wiring import open_catalog, open_index
 from index.catalog.reconciliations import save_reconciliation
 from index.converging import recover
+from index.errors import TextLost
 from index.reconciling import Reconciliation, reconcile, stray_collections
 
 
@@ -31,7 +33,8 @@ def reconcile_index(
         open_index(settings, catalog) as index,
     ):
         if repair:
-            recover(index)
+            with suppress(TextLost):  # Mended below.
+                recover(index)
         found = []
         for target in index.targets:
             now = datetime.now(UTC)
@@ -39,6 +42,8 @@ def reconcile_index(
             with catalog.writing() as connection:
                 save_reconciliation(connection, report.as_json(), now, repaired=repair)
             found.append(report)
+        if repair:
+            recover(index)
         for collection in stray_collections(index) if repair else ():
             index.vectors.drop(collection)
         return found

@@ -51,7 +51,10 @@ class Postgres:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         with suppress(subprocess.CalledProcessError):
             self.stop()
@@ -61,7 +64,9 @@ class Postgres:
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=")
         options = " ".join(f"-c {setting}" for setting in (*settings, *_FAST))
         log = self._cluster / "log"
-        self._run("pg_ctl", "-D", self._cluster, "-w", "-t", "60", "-l", log, "-o", options, "start")
+        self._run(
+            "pg_ctl", "-D", self._cluster, "-w", "-t", "60", "-l", log, "-o", options, "start"
+        )
 
     def stop(self) -> None:
         """Cut all connections and end, as in a crash."""
