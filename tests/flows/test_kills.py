@@ -25,6 +25,8 @@ from tests.victims import (
     some_moment,
 )
 
+pytestmark = pytest.mark.timeout(600)
+
 WORST = (
     "run started",
     "members given up",
