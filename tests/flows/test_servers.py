@@ -19,7 +19,12 @@ from tests.flows.conftest import Ingest
 from tests.memory import Memory, recall
 from tests.servers import Chroma, Postgres, chroma_server
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [
+    pytest.mark.timeout(600),
+    # Chroma's client leaves its connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroma]:
 
 @pytest.fixture
 def shared(
-    database: str, chroma: Chroma, state: Path, monkeypatch: pytest.MonkeyPatch
+    prefect: None, database: str, chroma: Chroma, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     monkeypatch.setenv("HEADWATER_CATALOG_URL", database)
     monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
@@ -79,7 +84,7 @@ def test_sources_are_written_side_by_side_and_each_by_one_alone(shared):
             pass
 
 
-def test_a_run_on_servers_is_what_it_is_on_files(shared, ingest, folder, monkeypatch, tmp_path):
+def test_a_run_on_servers_follows_its_source(shared, ingest, folder):
     write_pages(folder, 6, "Words")
     assert ingest()["balanced"]
     on_servers = remembered(shared)
@@ -116,13 +121,13 @@ def test_a_connection_that_dies_fails_the_run_and_the_next_finishes(
     assert _texts_of_versions(shared) == {"Words"}
     report = ingest()
     assert (report["balanced"], report["took_over"]) == (True, [failed["run_id"]])
-    assert {text.split(" of ")[0] for text, _, _ in remembered(shared).chunks.values()} == {
-        "Other words"
-    }
+    found = [text for text, _, _ in remembered(shared).chunks.values()]
+    assert len(found) == 4
+    assert all("Other words" in text for text in found)
 
 
 def test_a_chroma_server_that_is_killed_is_waited_for_and_then_fails_the_run(
-    shared, ingest: Ingest, folder, chroma: Chroma, monkeypatch
+    shared, ingest: Ingest, folder, chroma: Chroma
 ):
     write_pages(folder, 4, "Words")
     ingest()
