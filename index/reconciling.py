@@ -113,11 +113,23 @@ def reconcile(
         sound = [one for one in page if one.placement.chunk_id not in faulty]
         hidden = _probe(index, target, sound[: n_probes - report.n_probed], report)
         if repair and (faulty or hidden):
-            index.vectors.delete(target.generation.collection, list(hidden))
             bad = [one for one in page if one.placement.chunk_id in faulty | hidden]
+            _intend(index, bad)
+            index.vectors.delete(target.generation.collection, list(hidden))
             _repair(index, target, bad, report, now)
     _check_orphans(index, target, report, repair=repair)
     return report
+
+
+def _intend(index: Index, chunks: Sequence[Held]) -> None:
+    """Have the next run finish what is begun here, should this be killed."""
+    by_source: dict[str, dict[str, str]] = {}
+    for held in chunks:
+        placed = held.placement
+        by_source.setdefault(held.provenance.source, {})[placed.chunk_id] = placed.generation
+    with index.catalog.writing() as connection:
+        for source, generation_of in by_source.items():
+            chunk_rows.add_intents(connection, source, generation_of)
 
 
 def stray_collections(index: Index) -> list[str]:
@@ -154,6 +166,8 @@ def _check_dimension(index: Index, target: Target, report: Reconciliation, *, re
     if cached:
         report.note(Fault.WRONG_DIMENSION, index.vectors.page(collection, 0))
         if repair:
+            with index.catalog.writing() as connection:
+                chunk_rows.intend_generation(connection, target.generation.id)
             index.vectors.drop(collection)
 
 
