@@ -1,13 +1,14 @@
 """What an index of many documents costs, and whether anything grows faster than they do.
 
-    python benchmarks/scale.py [--documents 20000] [--chunks-per-document 10] [--state DIR]
+    python benchmarks/scale.py [--documents 20000] [--chunks-per-document 10] [--state DIR] [--fill]
 
 Generates a folder of small Markdown files and ingests it in three steps, a hundredth, a tenth and
-all of it, each with the whole flow and its parsers. After each step it measures, every one in a
-process of its own: a run with nothing changed, a run with one changed document, searches (the
-quickest of those after the first), `status`, and `reconcile` where there is one. In place of the
-model stands a stub that makes a unit vector of a text's hash, for no step measured here depends on
-what the model finds alike.
+all of it, each with the whole flow and its parsers; with `--fill` without sandbox, checks and
+Prefect, which is several times as quick and ends in the same index. After each step it measures,
+every one in a process of its own: a run with nothing changed, a run with one changed document,
+searches (the quickest of those after the first), `status`, and `reconcile`, by Chroma's file and
+by its client. In place of the model stands a stub that makes a unit vector of a text's hash, for no
+step measured here depends on what the model finds alike.
 
 With `--state`, the folder and the index are kept there; a later call measures again what is there,
 and ingests only what is not.

@@ -9,7 +9,8 @@ import fcntl
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -43,6 +44,10 @@ class ChromaHome(Protocol):
         """Told that the client was closed."""
         ...
 
+    def at_rest(self) -> AbstractContextManager[Path | None]:
+        """The folder with its files while nobody has it open; None where it is not ours."""
+        ...
+
 
 class ChromaFolder:
     """A Chroma database on disk, in this process."""
@@ -63,7 +68,7 @@ class ChromaFolder:
             import chromadb
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+        self._lock = self._locked()
         settings = chromadb.Settings(anonymized_telemetry=False)
         return chromadb.PersistentClient(str(self._folder), settings)
 
@@ -80,6 +85,20 @@ class ChromaFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    @contextmanager
+    def at_rest(self) -> Iterator[Path]:
+        """The folder, locked; to open it within the block would be to wait for oneself.
+
+        Raises:
+            StoreBusy: Another process has it open.
+        """
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            yield self._folder
+
+    def _locked(self) -> IO[bytes]:
+        return _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
 
 
 class ChromaServer:
@@ -111,6 +130,10 @@ class ChromaServer:
 
     def closed(self) -> None:
         """There is nothing to let go of."""
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Its files are not ours to read."""
+        return nullcontext()
 
 
 def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:

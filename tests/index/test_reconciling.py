@@ -8,12 +8,21 @@ import sqlalchemy as sa
 
 from index.catalog import tables
 from index.catalog.runs import start_run
+from index.contents import ReadBy
 from index.reconciling import Fault, Reconciliation, reconcile
 from index.stores import Index
 from index.vectors import Record, Stored
 from tests.fakes import DIMENSION
 from tests.index.conftest import NOW
 from tests.index.test_publishing import NEW, OLD, RUN, assert_true, prepared, put
+
+
+@pytest.fixture(autouse=True, params=ReadBy)
+def read_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ReadBy:
+    """Everything holds for both; Chroma's client stands in where its file is of another format."""
+    if request.param is ReadBy.CLIENT:
+        monkeypatch.setattr("index.chroma_file.MIGRATIONS", {"sysdb": 11})
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +96,10 @@ BREAKAGES = {
 }
 
 
-def test_stores_that_agree_are_left_alone(index):
+def test_stores_that_agree_are_left_alone(index, read_by):
     report = check(index, repair=True)
     assert (report.agrees, report.n_chunks, report.n_probed, report.n_repaired) == (True, 6, 6, 0)
+    assert report.read_by == read_by
 
 
 @pytest.mark.parametrize("fault", BREAKAGES)
@@ -145,7 +155,8 @@ def test_a_document_whose_text_is_lost_is_withdrawn_until_it_is_read_again(index
 
 def test_many_chunks_are_read_in_pages(index, monkeypatch):
     monkeypatch.setattr("index.reconciling._PAGE", 2)
-    monkeypatch.setattr("index.vectors.MAX_ITEMS", 2)
+    monkeypatch.setattr("index.vectors._IDS", 2)
+    monkeypatch.setattr("index.chroma_file.MAX_ITEMS", 2)
     orphan(index)
     lose(index)
     report = check(index, repair=True)
