@@ -68,11 +68,12 @@ class ChromaFile:
         self._segment = self._one(_SEGMENT, found[0])[0] if found else ""
         if found and self._one(_QUEUED, found[0], self._segment)[0]:
             raise NotApplied
+        self.load(self._page("", 1) or [""])  # What else is relied on is tried before it is needed.
 
     def pages(self) -> Iterator[list[str]]:
         """All ids, some at a time."""
         after = ""
-        while page := [row[0] for row in self._all(_PAGE, self._segment, after, MAX_ITEMS)]:
+        while page := self._page(after, MAX_ITEMS):
             yield page
             after = page[-1]
 
@@ -97,6 +98,9 @@ class ChromaFile:
         has_lists = self._one("SELECT EXISTS (SELECT 1 FROM embedding_metadata_array)")
         if known != MIGRATIONS or has_lists[0]:
             raise UnknownFormat
+
+    def _page(self, after: str, size: int) -> list[str]:
+        return [row[0] for row in self._all(_PAGE, self._segment, after, size)]
 
     def _one(self, query: str, *values: object) -> Any:
         return next(iter(self._all(query, *values)), None)

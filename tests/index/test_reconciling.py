@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from index.catalog import tables
 from index.catalog.runs import start_run
 from index.contents import ReadBy
-from index.reconciling import Fault, Reconciliation, reconcile
+from index.reconciling import Fault, Reconciliation, reconcile, stray_collections
 from index.stores import Index
 from index.vectors import Record, Stored
 from tests.fakes import DIMENSION
@@ -122,6 +122,28 @@ def test_vectors_of_another_dimension_are_all_made_again(index):
     check(index, repair=True)
     assert check(index).agrees
     assert index.vectors.dimension(index.generation.collection) == DIMENSION
+
+
+def test_chroma_is_not_opened_where_there_is_nothing_to_mend(index, read_by, monkeypatch):
+    if read_by is ReadBy.CLIENT:
+        pytest.skip("it is what the collection is read by")
+    index.vectors.close()
+    monkeypatch.setattr(index.vectors, "_open", _fail)
+    assert check(index, repair=True, n_probes=0).agrees
+    assert stray_collections(index) == []
+
+
+def test_chunks_of_a_large_collection_are_searched_for_only_when_asked(index, read_by, monkeypatch):
+    small = check(index, n_probes=None)
+    assert (small.n_probed, small.why_not_probed) == (6, None)
+    monkeypatch.setattr("index.reconciling._ROOM", 1_000)
+    large = check(index, n_probes=None)
+    if read_by is ReadBy.CLIENT:  # Then they are in memory anyway.
+        assert (large.n_probed, large.why_not_probed) == (6, None)
+        return
+    assert large.n_probed == 0
+    assert "--probes" in str(large.as_json()["why_not_probed"])
+    assert check(index, n_probes=4).n_probed == 4
 
 
 def test_finding_changes_nothing(index):
