@@ -27,7 +27,7 @@ from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import DocumentOutcome
-from index.plan import Known, Listed, Outcome, by_container, rules
+from index.plan import Known, Listed, Outcome, by_container
 from index.publishing import Written, embed, publish, retire
 
 _Value = TypeVar("_Value")
@@ -76,7 +76,7 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
             contract=contract,
             fields=fields,
             expected=run.expected,
-            rule_against=rules(run.source.include, run.source.exclude),
+            rule_against=run.rule_against,
             clock=run.clock,
             run_id=run.id,
         )
@@ -168,7 +168,14 @@ def index_batch(
         _record(run, done, now)
     run.removed_members += done.removed
     run.retired_members += done.retired
-    run.count(_tally(run, done, cost), n_members=done.n_members)
+    tally = _tally(run, done, cost)
+    tried = [*(one.seen for one in done.prepared), *(seen for seen, _ in done.failed)]
+    tally.n_released = sum(_was_bad(known.get(seen.uri)) for seen in tried)
+    run.count(tally, n_members=done.n_members)
+
+
+def _was_bad(before: Known | None) -> bool:
+    return before is not None and before.outcome is Outcome.QUARANTINED
 
 
 def _give_up(run: Run, members: Sequence[Known]) -> None:
@@ -237,7 +244,7 @@ def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:
 
 
 def rule_on_member(run: Run, uri: str) -> str:
-    return rules(run.source.include, run.source.exclude)(uri) or "include_private is not set"
+    return run.rule_against(uri) or "include_private is not set"
 
 
 def as_still_quarantined(document: Known) -> DocumentOutcome:

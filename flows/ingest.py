@@ -50,7 +50,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.converging import recover
-from index.plan import Known, Listed, Outcome, Plan, make_plan, rules
+from index.plan import Known, Listed, Outcome, Plan, make_plan
 from index.stores import Index
 
 
@@ -104,10 +104,6 @@ def ingest(
             return _run(run, verify=verify, allow_removal=allow_removal)
 
 
-def _was_bad(before: Known | None) -> bool:
-    return before is not None and before.outcome is Outcome.QUARANTINED
-
-
 def _notes(settings: Settings, index: Index) -> list[str]:
     wanted = wanted_generation(settings)
     if wanted.id in {target.generation.id for target in index.targets}:
@@ -137,7 +133,6 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
     run.progress.planned(len(plan.read))
-    run.n_released = sum(_was_bad(known.get(one.uri)) for one in plan.read)
     persistently(lambda: _count_unread(run, plan))
     may_remove = allow_removal or not _is_guarded(run, plan, known)
     read_changed(run, plan.read, known)
@@ -160,8 +155,7 @@ def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
     files = list_source(run.source.uri, run.settings.state_dir)
-    rule_against = rules(run.source.include, run.source.exclude)
-    gathered = gather(files, rule_against, include_private=run.source.include_private)
+    gathered = gather(files, run.rule_against, include_private=run.source.include_private)
     listing = attach(gathered)
     with run.index.catalog.writing() as connection:
         run_rows.mark_checked(connection, source, datetime.now(UTC))
@@ -180,6 +174,7 @@ def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, ve
         run.expected,
         include=run.source.include,
         exclude=run.source.exclude,
+        erased=run.erased,
         verify=verify,
     )
 

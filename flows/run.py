@@ -21,9 +21,10 @@ from flows.settings import Settings, SourceSettings
 from flows.verdicts import verdicts_of_run
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
+from index.catalog.erased import erased_uris
 from index.catalog.runs import RunKind, RunState
 from index.errors import StoreUnavailable
-from index.plan import Expectation, Known
+from index.plan import Expectation, Known, rules
 from index.stores import Index
 
 
@@ -55,20 +56,25 @@ class Run:
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
-    n_released: int = 0
-    """Documents from quarantine that are tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know."""
     removed_members: list[Known] = field(default_factory=list)
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
     """Documents in containers that a rule excludes from now on."""
+    erased: frozenset[str] = frozenset()
+    """Uris of documents that are kept away, with all that they hold."""
     found: list[Condition] = field(default_factory=list)
     """What its checks found that people are to be told."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def rule_against(self) -> Callable[[str], str]:
+        """Of a uri, the rule that excludes it; empty if none does."""
+        return rules(self.source.include, self.source.exclude, self.erased)
 
     def count(self, part: Tally, *, n_members: int = 0) -> None:
         """Add what a part of the run has done, and how many documents it found inside others."""
@@ -112,7 +118,6 @@ class Run:
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
-            n_released=self.n_released,
             notes=self.notes,
             checks=checks,
             error=error,
@@ -172,6 +177,7 @@ def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
     now = datetime.now(UTC)
     with run.index.catalog.writing() as connection:
         quarantine.stop_retrying(connection, run.source.name, now)
+        run.erased = erased_uris(connection, run.source.name)
         run.took_over = run_rows.start_run(
             connection,
             run_id=run.id,

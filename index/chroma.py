@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from index import swapping
 from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
 from index.importing import IMPORTING
 
@@ -48,6 +49,18 @@ class ChromaHome(Protocol):
         """The folder with its files while nobody has it open; None where it is not ours."""
         ...
 
+    def tidy(self) -> None:
+        """Remove what collections that are gone have left; no client is open."""
+        ...
+
+    def beside(self) -> "ChromaHome | None":
+        """An empty place to build anew in; None if the files are not ours."""
+        ...
+
+    def swap(self) -> None:
+        """Put what was built in the place beside here; no client is open."""
+        ...
+
 
 class ChromaFolder:
     """A Chroma database on disk, in this process."""
@@ -64,17 +77,14 @@ class ChromaFolder:
         Raises:
             StoreBusy: Another process has it open.
         """
-        with IMPORTING:
-            import chromadb
-
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = self._locked()
-        settings = chromadb.Settings(anonymized_telemetry=False)
-        return chromadb.PersistentClient(str(self._folder), settings)
+        if self._lock is None:
+            self._lock = self._locked()
+        self._folder.mkdir(exist_ok=True)
+        return _client(self._folder)
 
     def require_room(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._folder).free
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder.parent).free
         if free < _ROOM:
             raise DiskFull(
                 f"vectors: {free // 2**20} MiB free where {_ROOM // 2**20} MiB are needed",
@@ -83,8 +93,21 @@ class ChromaFolder:
 
     def closed(self) -> None:
         if self._lock is not None:
+            swapping.blank_unused(self._folder)
             self._lock.close()
             self._lock = None
+
+    def tidy(self) -> None:
+        """Chroma keeps the folders of collections that were deleted, with all their vectors."""
+        swapping.remove_strays(self._folder)
+
+    def beside(self) -> "ChromaFolder":
+        """A folder whose lock is the one on this folder, which must be held."""
+        return _FolderBeside(swapping.make_beside(self._folder))
+
+    def swap(self) -> None:
+        """Killed anywhere, it is finished by the next to open the folder."""
+        swapping.swap(self._folder)
 
     @contextmanager
     def at_rest(self) -> Iterator[Path]:
@@ -93,12 +116,24 @@ class ChromaFolder:
         Raises:
             StoreBusy: Another process has it open.
         """
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             yield self._folder
 
     def _locked(self) -> IO[bytes]:
-        return _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+        swapping.settle(self._folder)
+        return lock
+
+
+class _FolderBeside(ChromaFolder):
+    """A folder that nobody else looks for."""
+
+    def open(self) -> "ClientAPI":
+        return _client(self._folder)
+
+    def closed(self) -> None:
+        swapping.blank_unused(self._folder)
 
 
 class ChromaServer:
@@ -134,6 +169,15 @@ class ChromaServer:
     def at_rest(self) -> AbstractContextManager[None]:
         """Its files are not ours to read."""
         return nullcontext()
+
+    def tidy(self) -> None:
+        """Its files are not ours to touch."""
+
+    def beside(self) -> None:
+        """Its files are not ours to build."""
+
+    def swap(self) -> None:
+        """Never asked for: there is no place beside it."""
 
 
 def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
@@ -171,6 +215,13 @@ def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
     if isinstance(error, OSError | ValueError | httpx.HTTPError):
         raise StoreUnavailable(f"vectors: {type(error).__name__}") from error
     raise error
+
+
+def _client(folder: Path) -> "ClientAPI":
+    with IMPORTING:
+        import chromadb
+
+    return chromadb.PersistentClient(str(folder), chromadb.Settings(anonymized_telemetry=False))
 
 
 def _locked(path: Path, wait_s: float) -> IO[bytes]:

@@ -6,8 +6,8 @@ insert, and None for a key that an update is to remove (an update merges).
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -204,6 +204,30 @@ class VectorStore:
         """
         if collection in self.collections():
             ask(lambda: self._open().delete_collection(collection), self._timeout_s)
+            with self._opening:
+                self._close_client()
+                self._home.tidy()
+
+    @contextmanager
+    def renewed(self) -> Iterator["VectorStore | None"]:
+        """A store that takes the place of this one if the block ends well, empty at first.
+
+        It is the only way to be rid of what was deleted: Chroma keeps it in its files. None where
+        the files are a server's.
+
+        Raises:
+            StoreUnavailable: It cannot be opened.
+        """
+        ask(self._open, self._timeout_s)
+        beside = self._home.beside()
+        if beside is None:
+            yield None
+            return
+        with closing(VectorStore(beside, timeout_s=self._timeout_s)) as fresh:
+            yield fresh
+        with self._opening:
+            self._close_client()
+            self._home.swap()
 
     def at_rest(self) -> AbstractContextManager[Path | None]:
         """Let go of it, and let nobody else open it: its folder, or None if it is a server's.
@@ -219,10 +243,13 @@ class VectorStore:
     def close(self) -> None:
         """Let go of it; a later use opens it again."""
         with self._opening:
-            if self._client is not None:
-                self._client.close()  # type: ignore[attr-defined]
-                self._client = None
-                self._home.closed()
+            self._close_client()
+            self._home.closed()
+
+    def _close_client(self) -> None:
+        if self._client is not None:
+            self._client.close()  # type: ignore[attr-defined]
+            self._client = None
 
     def _write(self, collection: str, action: "Callable[[Collection], object]") -> None:
         self._home.require_room()
