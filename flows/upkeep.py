@@ -28,14 +28,15 @@ def clean_state(settings: Settings, *, wait_s: float = 0) -> Cleaned:
 
 
 def reconcile_index(
-    settings: Settings, *, repair: bool = False, n_probes: int = 100, wait_s: float = 0
+    settings: Settings, *, repair: bool = False, n_probes: int | None = None, wait_s: float = 0
 ) -> list[Reconciliation]:
     """Compare every generation's collection with the catalog, and record what was found.
 
     Args:
         settings: That say where the stores are.
         repair: Mend what differs, and finish what a killed run has left.
-        n_probes: How many chunks of each generation to search for by their own vector.
+        n_probes: How many chunks of each generation to search for by their own vector; if None,
+            some, where that takes little memory.
         wait_s: How long to wait for another process that writes.
 
     Raises:
