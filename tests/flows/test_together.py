@@ -55,6 +55,7 @@ def look(n):
         answers.append([began, time.time(), texts])
         with open_catalog(settings) as catalog:
             assert len(all_statuses(settings, catalog)) == 1
+        time.sleep(0.1)
     return answers
 find_now(settings, "round", 50, None)
 print("ready", flush=True)
