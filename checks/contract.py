@@ -4,70 +4,29 @@ Importing Great Expectations takes seconds: it is imported when there is somethi
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from checks.promises import Promise, promises
+from checks.rows import FIELD_OF, NAMING, ContractRow, columns
+from checks.rules import FieldRule, Severity
 from index.importing import IMPORTING
 from parsers.reasons import Reason
 
 if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.core import ExpectationValidationResult, ValidationDefinition
+    from great_expectations.data_context import AbstractDataContext
 
 SUITE: Final = "chunk_metadata"
-SUITE_VERSION: Final = "1"
+SUITE_VERSION: Final = "2"
 
-_REQUIRED: Final = (
-    "chunk_id",
-    "document_id",
-    "version",
-    "source",
-    "uri",
-    "title",
-    "media_type",
-    "language",
-    "ordinal",
-    "char_start",
-    "char_end",
-    "heading_path",
-    "n_tokens",
-    "parser",
-    "parser_version",
-    "generation",
-    "run_id",
-    "indexed_at",
-)
-_OPTIONAL: Final = ("page_first", "page_last", "source_modified_at")
-_TIME: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
-_PATTERNS: Final = {
-    "chunk_id": r"^[0-9a-f]{32}$",
-    "document_id": r"^[0-9a-f]{32}$",
-    "version": r"^[0-9a-f]{64}$",
-    "source": r"\S",
-    "uri": r"\S",
-    "media_type": r"^[\w.+-]+/[\w.+-]+$",
-    "language": r"^(?:[a-z]{2}|und)$",
-    "parser": r"\S",
-    "parser_version": r"\S",
-    "generation": r"^[0-9a-f]{16}$",
-    "run_id": r"^[0-9a-f]{32}$",
-    "indexed_at": _TIME,
-    "source_modified_at": _TIME,
-    "text": r"\S",
-}
-_MIN_PAGE: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ContractRow:
-    """A chunk as it is about to be stored, and the stretch of its version's text that it names."""
-
-    metadata: Mapping[str, str | int | float | bool]
-    text: str
-    span_text: str
-    """`version_text[char_start:char_end]`."""
+_SEVERITIES: Final = {Severity.ERROR: "critical", Severity.WARNING: "warning"}
+"""Great Expectations' words for ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +38,17 @@ class Violation:
     field: str
     rule: str
     """Great Expectations' name of the expectation."""
+    severity: Severity = Severity.ERROR
 
     @property
     def code(self) -> Reason:
-        missing = self.rule == "expect_column_values_to_not_be_null"
-        return Reason.METADATA_MISSING if missing else Reason.METADATA_INVALID
+        return code_of(self.rule)
+
+
+def code_of(rule: str) -> Reason:
+    """The reason that stands for breaking a rule."""
+    missing = rule == "expect_column_values_to_not_be_null"
+    return Reason.METADATA_MISSING if missing else Reason.METADATA_INVALID
 
 
 class ContractBroken(Exception):
@@ -93,61 +58,101 @@ class ContractBroken(Exception):
 class Contract:
     """The suite for the chunks of one source. Safe to use from threads: they take turns."""
 
-    def __init__(self, *, window: int, required: Sequence[str] = ()) -> None:
+    def __init__(self, *, window: int, rules: Sequence[FieldRule] = ()) -> None:
         """Nothing is imported yet.
 
         Args:
             window: The number of tokens that the embedding model reads.
-            required: Metadata fields that the source demands besides the contract's own.
+            rules: What the source demands besides.
         """
         self._window = window
-        self._required = tuple(required)
+        self._rules = tuple(rules)
 
     def load(self) -> None:
         """Import Great Expectations and build the suite now."""
         with _taking_turns, IMPORTING:
-            _built(self._window, self._required)
+            _built(self._window, self._rules)
 
-    def validate(self, rows: Sequence[ContractRow]) -> list[Violation]:
+    def validate(self, rows: Sequence[ContractRow], now: datetime) -> list[Violation]:
         """Every promise that a row breaks.
 
         Raises:
             ContractBroken: An expectation could not be evaluated, or there are no rows.
         """
         self.load()
-        frame = self._frame(rows)
+        frame = self._frame(rows, now)
         with _taking_turns:
-            outcome = _built(self._window, self._required).run(
+            outcome = _built(self._window, self._rules).run(
                 batch_parameters={"dataframe": frame},
                 result_format={"result_format": "COMPLETE"},
             )
-        return [violation for result in outcome.results for violation in _violations(result)]
+        return [found for result in outcome.results for found in _violations(result, frame)]
 
-    def _frame(self, rows: Sequence[ContractRow]) -> "pd.DataFrame":
+    def write_docs(self, rows: Sequence[ContractRow], now: datetime, folder: Path) -> Path:
+        """Validate chunks and write what came of it as Data Docs, without any of their values.
+
+        Args:
+            rows: Of which there is at least one.
+            now: As of when.
+            folder: Where to; what Data Docs of earlier are there is replaced.
+
+        Returns:
+            The page to open.
+        """
+        import great_expectations as gx
+
+        frame = self._frame(rows, now)
+        with _taking_turns, IMPORTING:
+            context = _context()
+            definition = _definition(context, self._window, self._rules)
+            _add_site(context, folder)
+            checkpoint = gx.Checkpoint(
+                name=SUITE,
+                validation_definitions=[definition],
+                result_format={"result_format": "SUMMARY", "exclude_unexpected_values": True},
+            )
+            context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+            context.build_data_docs()
+        return folder / "index.html"
+
+    def _frame(self, rows: Sequence[ContractRow], now: datetime) -> "pd.DataFrame":
         import pandas as pd
 
-        names = (*_REQUIRED, *_OPTIONAL, *self._required)
-        columns: dict[str, list[Any]] = {
-            name: [row.metadata.get(name) for row in rows] for name in names
-        }
-        columns["text"] = [row.text for row in rows]
-        columns["span_text"] = [row.span_text for row in rows]
-        return pd.DataFrame({name: pd.Series(v, dtype=object) for name, v in columns.items()})
+        extra = [rule.name for rule in self._rules]
+        return pd.DataFrame(
+            {name: pd.Series(v, dtype=object) for name, v in columns(rows, extra, now).items()}
+        )
 
 
 _taking_turns: Final = threading.Lock()
 
 
 @cache
-def _built(window: int, required: tuple[str, ...]) -> "ValidationDefinition":
+def _built(window: int, rules: tuple[FieldRule, ...]) -> "ValidationDefinition":
     """The suite, ready to run. Built once: that takes a third of a second."""
+    return _definition(_context(), window, rules)
+
+
+def _context() -> "AbstractDataContext":
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def _definition(
+    context: "AbstractDataContext", window: int, rules: tuple[FieldRule, ...]
+) -> "ValidationDefinition":
+    import great_expectations as gx
+
     asset = context.data_sources.add_pandas("chunks").add_dataframe_asset("chunks")
-    suite = gx.ExpectationSuite(name=SUITE, expectations=_expectations(window, required))
+    suite = gx.ExpectationSuite(
+        name=SUITE,
+        expectations=[_expectation(one) for one in promises(window, rules)],
+        meta={"version": SUITE_VERSION},
+    )
     return context.validation_definitions.add(
         gx.ValidationDefinition(
             name=SUITE,
@@ -157,45 +162,47 @@ def _built(window: int, required: tuple[str, ...]) -> "ValidationDefinition":
     )
 
 
-def _expectations(window: int, required: Sequence[str]) -> list[Any]:
+def _expectation(promise: Promise) -> Any:
     import great_expectations.expectations as gxe
 
-    present = [gxe.ExpectColumnValuesToNotBeNull(column=c) for c in (*_REQUIRED, *required)]
-    filled = [gxe.ExpectColumnValuesToMatchRegex(column=c, regex=r"\S") for c in required]
-    formed = [
-        gxe.ExpectColumnValuesToMatchRegex(column=column, regex=pattern)
-        for column, pattern in _PATTERNS.items()
-    ]
-    return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=1),
-        *present,
-        *filled,
-        *formed,
-        gxe.ExpectColumnValuesToBeUnique(column="chunk_id"),
-        gxe.ExpectColumnValuesToBeBetween(column="ordinal", min_value=0),
-        gxe.ExpectColumnValuesToBeBetween(column="char_start", min_value=0),
-        gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="char_end", column_B="char_start"),
-        gxe.ExpectColumnValuesToBeBetween(column="page_first", min_value=_MIN_PAGE),
-        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A="page_last",
-            column_B="page_first",
-            or_equal=True,
-            ignore_row_if="both_values_are_missing",
-        ),
-        gxe.ExpectColumnValuesToBeBetween(column="n_tokens", min_value=1, max_value=window),
-        gxe.ExpectColumnPairValuesToBeEqual(column_A="text", column_B="span_text"),
-    ]
+    made = getattr(gxe, promise.expectation)
+    return made(**promise.arguments, severity=_SEVERITIES[promise.severity])
 
 
-def _violations(result: "ExpectationValidationResult") -> list[Violation]:
+def _add_site(context: "AbstractDataContext", folder: Path) -> None:
+    backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+    site = {
+        "class_name": "SiteBuilder",
+        "store_backend": backend,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "show_how_to_buttons": False,
+    }
+    for name in list(context.get_site_names()):
+        context.delete_data_docs_site(name)
+    context.add_data_docs_site(site_name="headwater", site_config=site)  # type: ignore[arg-type]
+
+
+def _violations(result: "ExpectationValidationResult", frame: "pd.DataFrame") -> list[Violation]:
     configuration = result.expectation_config
-    if configuration is None or result.exception_info.get("raised_exception"):
-        raise ContractBroken(f"{configuration.type if configuration else 'an expectation'} failed")
+    if configuration is None:
+        raise ContractBroken("a result without its expectation")
     if result.success:
         return []
     arguments = configuration.kwargs
-    field = str(arguments.get("column") or arguments.get("column_A") or "")
-    if not field:
+    column = str(arguments.get("column") or arguments.get("column_A") or "")
+    if not column:
         raise ContractBroken("there are no rows")
-    rows = result.result["unexpected_index_list"]
-    return [Violation(int(row), field, configuration.type) for row in rows]
+    if "unexpected_index_list" not in result.result:
+        raise ContractBroken(f"{configuration.type} of {column} could not be evaluated")
+    severity = Severity.WARNING if configuration.severity == "warning" else Severity.ERROR
+    return [
+        Violation(int(row), _field(column, int(row), frame), configuration.type, severity)
+        for row in result.result["unexpected_index_list"]
+    ]
+
+
+def _field(column: str, row: int, frame: "pd.DataFrame") -> str:
+    """The field at fault where a column breaks a promise."""
+    if column in NAMING:
+        return str(frame.at[row, column])
+    return FIELD_OF.get(column, column)

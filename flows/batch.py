@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from checks.contract import Contract
 from flows.clock import StageClock
+from flows.fields import SourceFields
 from flows.sources import Fetched
 from index.catalog.documents import Seen
 from index.catalog.quarantine import Failed
+from index.catalog.validations import Validation
 from index.identity import document_id
 from index.plan import Expectation, Known, Listed
 from index.publishing import Prepared
@@ -25,7 +27,7 @@ class Workshop:
     index: Index
     sandbox: Sandbox
     contract: Contract
-    required_metadata: tuple[str, ...]
+    fields: SourceFields
     rule_against: Callable[[str], str]
     """Of a uri, the rule in the settings that excludes it; empty if none does."""
     expected: Expectation
@@ -63,6 +65,8 @@ class PreparedBatch:
     """Made, valid or not."""
     n_rejected: int = 0
     """Chunks that break the contract."""
+    validations: list[Validation] = field(default_factory=list)
+    """Of all documents that have chunks, whatever became of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,17 @@
 
 import typer
 
-from flows.commands import generation, ingest, look, quarantine, reconcile
+from flows.commands import (
+    alerts,
+    checks,
+    erase,
+    generation,
+    ingest,
+    look,
+    quarantine,
+    reprocess,
+    upkeep,
+)
 
 app = typer.Typer(
     name="headwater",
@@ -15,10 +25,15 @@ app = typer.Typer(
 app.command()(ingest.ingest)
 app.command()(look.status)
 app.add_typer(quarantine.app, name="quarantine")
+app.command()(reprocess.reprocess)
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(checks.app, name="checks")
 app.command()(look.search)
 app.command()(look.explain)
-app.command()(reconcile.reconcile)
+app.command()(upkeep.reconcile)
+app.command()(upkeep.clean)
 app.add_typer(generation.app, name="generation")
+app.command()(erase.erase)
 app.command()(look.doctor)
 
 

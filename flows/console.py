@@ -21,8 +21,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from checks.alerts import in_words
+from checks.corpus import in_words as measured
+from flows.alert_status import AlertStatus
 from flows.doctor import Finding
 from flows.status import SourceStatus
+from index.catalog.measures import Measure
 from index.reconciling import Reconciliation
 from index.search import Result
 from parsers.reasons import REMEDIES, Reason
@@ -41,7 +45,9 @@ _STATE_STYLES: Final = {
     "warning": "yellow",
     "error": "bold red",
     "unknown": "magenta",
+    "resolved": "green",
 }
+_VERDICT_STYLES: Final = {"passed": "green", "warning": "yellow", "failed": "bold red"}
 
 
 class TerminalProgress:
@@ -141,16 +147,62 @@ def show_report(report: Mapping[str, Any]) -> None:
             _show_count(n, f"  {name}{_each(why)}")
     made = f"{chunks['embedded']:,} embedded, {chunks['reused']:,} from the cache"
     _show_count(chunks["made"], f"chunks made: {made}, {chunks['rejected']:,} rejected")
+    _show_checks(report["checks"])
     stored = f"{chunks['updated']:,} got new metadata, {chunks['deleted']:,} deleted"
     _show_count(chunks["written"], f"vectors written; {stored}")
     balanced = "balanced" if report["balanced"] else "[bold red]does not balance[/]"
     out.print(f"{balanced}: run {report['run_id']}")
+    if report["released"]:
+        out.print(f"{report['released']:,} from quarantine were tried again")
     if report["took_over"]:
         out.print(f"finished what {len(report['took_over'])} interrupted run(s) had begun")
-    if report["error"]:
-        err.print(f"[bold red]{escape(report['error'])}[/]")
+    _show_trouble(report)
     if documents["quarantined"]:
         out.print("what to do about those quarantined: headwater quarantine list")
+
+
+def _show_trouble(report: Mapping[str, Any]) -> None:
+    for note in report["notes"]:
+        err.print(f"[yellow]{escape(note)}[/]")
+    if report["error"]:
+        err.print(f"[bold red]{escape(report['error'])}[/]")
+    for uri in report["would_remove"]:
+        err.print(f"  would be removed: {escape(uri)}")
+    if (n_more := report["removal_withheld"] - len(report["would_remove"])) > 0:
+        err.print(f"  and {n_more:,} more")
+
+
+def _show_checks(checks: Mapping[str, Any]) -> None:
+    """What a reader should know of a run's checks: nothing, if all is well."""
+    if checks["resolved"]:
+        _show_count(sum(checks["resolved"].values()), f"fields filled{_each(checks['resolved'])}")
+    if checks["warned"] or checks["dropped"]:
+        said = f"chunks with warnings; {checks['dropped']:,} left out: headwater checks show"
+        _show_count(checks["warned"], said)
+    for measure in checks["run"]:
+        if measure["verdict"] == "warning":
+            out.print(f"[yellow]{escape(measured(Measure(**measure)))}[/]")
+
+
+def show_checks(checks: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> None:
+    """The checks of one run: rules that were broken, where, and the numbers of the whole."""
+    counts = f"{checks['chunks']:,} chunks of {checks['documents']:,} documents"
+    out.print(f"{checks['suite']} {checks['suite_version']}: {counts}")
+    told = f"{checks['invalid']:,} invalid, {checks['dropped']:,} left out of their documents"
+    out.print(f"{told}, {checks['warned']:,} with warnings")
+    if checks["resolved"]:
+        out.print(f"fields filled{_each(checks['resolved'])}")
+    for document in documents:
+        out.print(f"[cyan]{escape(document['uri'])}[/]")
+        for broken in document["rules"]:
+            style = _STATE_STYLES[broken["severity"]]
+            where = f"{broken['n']:,} of {document['chunks']:,} chunks"
+            said = f"{escape(broken['field'])}: {broken['rule']}, {where}"
+            out.print(f"  [{style}]{broken['severity']}[/]  {said}")
+    for measure in checks["run"]:
+        style = _VERDICT_STYLES[measure["verdict"]]
+        said = escape(measured(Measure(**measure)))
+        out.print(f"[{style}]{measure['verdict']:<8}[/] {said}")
 
 
 def _show_count(n: int, what: str) -> None:
@@ -191,16 +243,7 @@ def show_statuses(statuses: Sequence[SourceStatus]) -> None:
 
 
 def _span(seconds: float | None) -> str:
-    """A length of time in its largest unit or two: `3 d 4 h`, `12 min`, `8 s`."""
-    if seconds is None:
-        return "-"
-    whole = timedelta(seconds=round(seconds))
-    hours, rest = divmod(whole.seconds, 3600)
-    if whole.days:
-        return f"{whole.days} d {hours} h"
-    if hours:
-        return f"{hours} h {rest // 60} min"
-    return f"{rest // 60} min" if rest >= 60 else f"{rest} s"
+    return "-" if seconds is None else in_words(timedelta(seconds=round(seconds)))
 
 
 def show_entries(entries: Iterable[Mapping[str, Any]]) -> None:
@@ -220,6 +263,41 @@ def show_entries(entries: Iterable[Mapping[str, Any]]) -> None:
         out.print()
 
 
+def show_groups(groups: Iterable[Mapping[str, Any]]) -> None:
+    """Quarantine entries, those that failed in one way on one line, with what to do about them."""
+    by_code: dict[str, list[Mapping[str, Any]]] = {}
+    for group in groups:
+        by_code.setdefault(group["code"], []).append(group)
+    if not by_code:
+        out.print("Nothing is in quarantine.")
+    for code, members in sorted(by_code.items()):
+        out.print(f"[bold]{code}[/]  {sum(group['n_entries'] for group in members):,}")
+        out.print(f"  {REMEDIES[Reason(code)]}", style="italic")
+        for group in members:
+            _show_group(group)
+        out.print()
+
+
+def _show_group(group: Mapping[str, Any]) -> None:
+    n, first = group["n_entries"], escape(f"{group['source']}: {group['first_uri']}")
+    name = group["first_id"] if n == 1 else f"{n:,} x group {group['failure_group']}"
+    more = f" and {n - 1:,} more" if n > 1 else ""
+    ignored = ", ignored" if group["state"] == "ignored" else ""
+    out.print(f"  [cyan]{name}[/]  {first}{more}  [dim]{escape(group['detail'])}{ignored}[/]")
+
+
+def show_reprocessed(report: Mapping[str, Any]) -> None:
+    """What came of each entry that was tried again."""
+    show_report(report)
+    for entry in report["entries"]:
+        where = escape(entry["uri"])
+        if entry["state"] == "resolved":
+            out.print(f"  [green]resolved[/]  {where}")
+        else:
+            why = escape(f"{entry['code']}: {entry['detail']}")
+            out.print(f"  [red]{entry['state']}[/]  {where}  [dim]{why}[/]")
+
+
 def show_fields(fields: Mapping[str, Any]) -> None:
     """One thing, a line for each of its fields."""
     width = max(len(name) for name in fields)
@@ -236,6 +314,24 @@ def _on_one_line(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {item}" for name, item in value.items() if item is not None)
     return str(value)
+
+
+def show_alerts(statuses: Sequence[AlertStatus]) -> None:
+    """What is on; then, of each, what did not arrive and why."""
+    if not statuses:
+        out.print("no alert is on")
+    for status in statuses:
+        alert = status.alert
+        severity = "resolved" if alert.resolved_at else alert.severity.value
+        sent = f"{status.last_sent:%Y-%m-%d %H:%M}" if status.last_sent else "never"
+        where = escape(alert.key.source or "all sources")
+        out.print(
+            f"[{_STATE_STYLES[severity]}]{severity}[/]  [bold]{where}[/]: {escape(alert.summary)}  "
+            f"[dim]{alert.key.kind}, since {alert.started_at:%Y-%m-%d %H:%M}, sent {sent} UTC[/]"
+        )
+        for row in status.undelivered:
+            said = f"{row['error']}, tried {row['n_attempts']} x" if row["error"] else "not tried"
+            out.print(f"  {row['state']}: {row['phase']} to {escape(row['target'])}: {said}")
 
 
 def say(words: str) -> None:

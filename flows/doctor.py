@@ -14,6 +14,7 @@ from flows.errors import UserError
 from flows.settings import Settings
 from flows.sources import SourceUnreadable, list_source
 from flows.wiring import has_state, make_state_dir, open_catalog
+from index.catalog.alerts import undelivered
 from index.catalog.chunks import count_chunks
 from index.embedding import ModelUnusable, find_model
 from index.errors import StoreUnavailable
@@ -52,6 +53,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _attempt("state directory", lambda: _state_dir(settings))
     yield _attempt("catalog", lambda: _catalog(settings))
     yield _attempt("prefect api", _prefect)
+    yield _attempt("alerts", lambda: _alerts(settings))
     for source in settings.sources:
         yield _attempt(f"source {source.name}", partial(_source, source.uri, settings))
 
@@ -97,6 +99,19 @@ def _prefect() -> str:
     if prefect_runtime.is_configured():
         return "the one that is configured"
     return "none configured: each command starts its own"
+
+
+def _alerts(settings: Settings) -> str:
+    n_targets = len(settings.alerts.everyone)
+    told = f"{n_targets} target{'' if n_targets == 1 else 's'}"
+    if not has_state(settings):
+        return told
+    with open_catalog(settings) as catalog, catalog.reading() as connection:
+        n_late = sum(map(len, undelivered(connection).values()))
+    if n_late:
+        messages = "1 message" if n_late == 1 else f"{n_late:,} messages"
+        raise UserError(f"{messages} did not arrive: headwater alerts list")
+    return told
 
 
 def _source(uri: str, settings: Settings) -> str:

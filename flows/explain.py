@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
 
+from flows.verdicts import as_json
 from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import generations as generation_rows
@@ -13,6 +14,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.chunks import Held
 from index.catalog.database import Catalog
+from index.catalog.validations import Validation, find_validation
 from index.records import Placement, chunk_metadata, iso
 from index.texts import TextStore
 from parsers.document import ParsedDocument
@@ -44,6 +46,7 @@ def explain_chunk(
             if one == placement.generation
         ]
         run = run_rows.find_run(connection, provenance.run_id)
+        checked = find_validation(connection, provenance.run_id, provenance.document_id)
         source = run_rows.find_source(connection, provenance.source)
     document = texts.get(held.text_key)
     span = document.text[placement.char_start : placement.char_end] if document else None
@@ -53,6 +56,7 @@ def explain_chunk(
         "pages": _pages(document, placement),
         "text_key": held.text_key,
         "embedding_key": placement.embedding_key,
+        **_checks(checked),
         "model": generation and generation.model,
         "model_revision": generation and generation.revision,
         "chunker": generation and generation.chunker,
@@ -114,6 +118,13 @@ def _pages(document: ParsedDocument | None, placement: Placement) -> list[dict[s
     ]
 
 
+def _checks(checked: Validation | None) -> dict[str, Any]:
+    """What the contract said of a version, and what gave its fields their values."""
+    if checked is None:
+        return {"checks": None, "field_origins": {}}
+    return {"checks": as_json(checked), "field_origins": dict(checked.origins)}
+
+
 def explain_uri(catalog: Catalog, uri: str, moment: datetime | None = None) -> list[dict[str, Any]]:
     """All that is known of the documents with this uri, one for each source that has it.
 
@@ -132,6 +143,7 @@ def _explain(connection: Connection, row: RowMapping, moment: datetime | None) -
     source = run_rows.find_source(connection, row["source"])
     versions = document_rows.versions_of(connection, row["id"])
     shown = next((one for one in versions if _is_current(one, moment)), None)
+    checked = find_validation(connection, shown["run_id"], row["id"]) if shown else None
     entry = quarantine.find_by_document(connection, row["id"])
     return {
         "document_id": row["id"],
@@ -146,6 +158,7 @@ def _explain(connection: Connection, row: RowMapping, moment: datetime | None) -
         "first_seen_at": iso(row["first_seen_at"]),
         "removed_at": iso(row["removed_at"]),
         "searchable_version": shown and _version(shown),
+        **_checks(checked),
         "chunks": [
             _chunk(placement) for placement in (_chunks(connection, shown, moment) if shown else ())
         ],

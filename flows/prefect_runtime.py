@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from flows.errors import UserError
 
@@ -133,3 +133,26 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+
+
+class SecretMissing(UserError):
+    """Prefect holds no such secret, or does not give it away."""
+
+
+def secret_block(name: str) -> str:
+    """What a Prefect Secret block holds.
+
+    Raises:
+        SecretMissing: It is not there, or the API cannot be reached.
+    """
+    from httpx import HTTPError
+    from prefect.blocks.system import Secret
+    from prefect.exceptions import PrefectException
+
+    try:
+        return str(cast("Secret[str]", Secret.load(name)).get())
+    except ValueError:
+        raise SecretMissing(f"Prefect has no Secret block {name!r}") from None
+    except (HTTPError, PrefectException, RuntimeError) as error:
+        said = type(error).__name__
+        raise SecretMissing(f"Prefect does not give its block {name!r} away: {said}") from None

@@ -4,24 +4,21 @@ read → parse → judge → chunk → validate. Each stage takes what the one b
 stops becomes a `Failed` with the reason, and no document stops another.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from checks.contract import ContractRow, Violation
 from checks.text_quality import TextQuality, judge
 from flows.batch import PreparedBatch, Read, Workshop, failed_as, seen_as
 from flows.reading import read_and_parse
+from flows.validation import Candidate, validate
 from index.catalog.documents import Seen
-from index.catalog.quarantine import Failed
 from index.plan import Known, Listed, Outcome
 from index.publishing import Prepared
-from index.records import Provenance, chunk_metadata
+from index.records import Provenance
 from index.targets import identify
 from parsers.document import ParsedDocument
 from parsers.frames import Failure
-from parsers.reasons import Reason
-from parsers.registry import parse_fingerprint, parser_key
+from parsers.registry import parse_fingerprint
 
 
 def prepare(
@@ -44,13 +41,13 @@ def prepare(
         one for read, document in parsed if (one := _chunked(workshop, read, document, now, done))
     ]
     with workshop.clock.stage("validate"):
-        _validate(workshop, candidates, done)
+        validate(workshop, candidates, done, now)
     return done
 
 
 def _chunked(
     workshop: Workshop, read: Read, document: ParsedDocument, now: datetime, done: PreparedBatch
-) -> "_Candidate | None":
+) -> Candidate | None:
     """Judge a document's text and cut it up."""
     with workshop.clock.stage("judge"):
         quality = judge(document)
@@ -63,23 +60,13 @@ def _chunked(
         return _candidate(workshop, read, document, quality, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A prepared version whose chunks have not been validated yet."""
-
-    read: Read
-    document: ParsedDocument
-    prepared: Prepared
-
-
 def _candidate(
     workshop: Workshop, read: Read, document: ParsedDocument, quality: TextQuality, now: datetime
-) -> _Candidate:
+) -> Candidate:
     key = parse_fingerprint(read.fetched.sha256, document.media_type, workshop.options)
     workshop.index.texts.put(key, document)
-    seen = seen_as(
-        workshop, read, document.media_type, parser_key(document.media_type, workshop.options)
-    )
+    expected = workshop.expected.parser_key(document.media_type)
+    seen = seen_as(workshop, read, document.media_type, expected)
     unusable = frozenset(problem.number for problem in quality.problems if problem.number)
     prepared = Prepared(
         seen=seen,
@@ -95,13 +82,12 @@ def _candidate(
             for one in identify(target, seen.document_id, document, unusable_pages=unusable)
         ),
     )
-    return _Candidate(read, document, prepared)
+    return Candidate(read, document, prepared)
 
 
 def _provenance(
     workshop: Workshop, seen: Seen, document: ParsedDocument, read: Read, now: datetime
 ) -> Provenance:
-    properties = document.properties
     return Provenance(
         document_id=seen.document_id,
         source=workshop.source,
@@ -115,42 +101,5 @@ def _provenance(
         run_id=workshop.run_id,
         source_modified_at=read.fetched.modified_at,
         indexed_at=now,
-        extra={k: properties[k] for k in workshop.required_metadata if k in properties},
+        extra=workshop.fields.stated(document.properties),
     )
-
-
-def _validate(workshop: Workshop, candidates: Sequence[_Candidate], done: PreparedBatch) -> None:
-    rows: list[ContractRow] = []
-    owners: list[int] = []
-    for number, candidate in enumerate(candidates):
-        rows.extend(_rows(candidate))
-        owners.extend([number] * len(candidate.prepared.chunks))
-    broken: dict[int, list[Violation]] = {}
-    for violation in workshop.contract.validate(rows) if rows else ():
-        broken.setdefault(owners[violation.row], []).append(violation)
-    done.n_chunks += len(rows)
-    for number, candidate in enumerate(candidates):
-        if violations := broken.get(number):
-            done.n_rejected += len({violation.row for violation in violations})
-            done.failed.append(_invalid(workshop, candidate, violations))
-        else:
-            done.prepared.append(candidate.prepared)
-
-
-def _rows(candidate: _Candidate) -> Iterable[ContractRow]:
-    text = candidate.document.text
-    for one in candidate.prepared.chunks:
-        placed = one.placement
-        metadata = chunk_metadata(candidate.prepared.provenance, placed)
-        yield ContractRow(metadata, one.chunk.text, text[placed.char_start : placed.char_end])
-
-
-def _invalid(
-    workshop: Workshop, candidate: _Candidate, violations: Sequence[Violation]
-) -> tuple[Seen, Failed]:
-    first = min(violations, key=lambda one: (one.code is not Reason.METADATA_MISSING, one.row))
-    n_rows = len({violation.row for violation in violations})
-    n_chunks = len(candidate.prepared.chunks)
-    detail = f"{first.field}: {first.rule}, {n_rows} of {n_chunks} chunks"
-    failure = Failure(first.code, detail, candidate.document.media_type)
-    return failed_as(workshop, candidate.read, failure, "validate")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from flows.batch import PreparedBatch, Read, Workshop, failed_as, seen_as, unread_as
-from flows.conversations import fetch_gathered
+from flows.sidecars import fetch_attached, has_same_sidecars
 from flows.sources import DocumentTooLarge, DocumentUnreadable, Fetched
 from index.plan import EXCLUDED_INSIDE, MEMBER, Known, Listed, Outcome, by_container, holds
 from parsers.document import Member, ParsedDocument
@@ -178,11 +178,16 @@ class _Reader:
         if before is not None and before.outcome is not Outcome.SKIPPED:
             self._done.retired.append(before)
         else:
-            self._done.skipped.append(seen_as(self._workshop, read, "", key))
+            seen = seen_as(self._workshop, read, "", key)
+            # Of what is not read, not even what its bytes are is kept.
+            self._done.skipped.append(replace(seen, sha256=None))
         self._done.removed += self._inside.get(read.uri, ())
 
     def _holds(self, read: Read, before: Known) -> bool:
-        return read.fetched.sha256 == before.sha256 and holds(
+        same = read.fetched.sha256 == before.sha256 and has_same_sidecars(
+            read.fetched.stat_token, before.stat_token
+        )
+        return same and holds(
             before,
             self._inside.get(read.uri, ()),
             self._workshop.expected,
@@ -192,7 +197,7 @@ class _Reader:
     def _fetch(self, listed: Listed) -> Fetched | Failure:
         limit = self._workshop.limits.max_file_mib
         try:
-            return fetch_gathered(listed, limit * _MIB)
+            return fetch_attached(listed, limit * _MIB)
         except DocumentUnreadable as error:
             return Failure(Reason.SOURCE_UNREADABLE, str(error))
         except DocumentTooLarge as error:

@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from checks.freshness import percentiles
 from index.catalog.runs import RunState
 from index.plan import Outcome
 from index.publishing import Written
+from parsers.reasons import Reason
 
-_STAGES = ("scan", "parse", "validate", "embed", "upsert")
+_SHOWN: Final = 20
+"""Uris of those that the removal guard kept."""
+_STAGES: Final = ("scan", "parse", "validate", "embed", "upsert")
 
 
 @dataclass(slots=True)
@@ -22,6 +25,8 @@ class Tally:
     """Of quarantined documents."""
     rules: Counter[str] = field(default_factory=Counter)
     """That excluded the skipped documents."""
+    n_released: int = 0
+    """Documents from quarantine that were tried again, for something changed that may help."""
     n_chunks: int = 0
     n_rejected: int = 0
     written: Written = Written()
@@ -31,6 +36,7 @@ class Tally:
             self.outcomes + other.outcomes,
             self.reasons + other.reasons,
             self.rules + other.rules,
+            self.n_released + other.n_released,
             self.n_chunks + other.n_chunks,
             self.n_rejected + other.n_rejected,
             self.written + other.written,
@@ -55,8 +61,14 @@ class RunReport:
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
+    notes: Sequence[str] = ()
+    """What else whoever runs it should know, a line each."""
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """See `flows.verdicts`."""
     error: str = ""
     """One line, if the run failed."""
+    code: Reason | None = None
+    """Of the world's fault that ended it, if one did."""
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`, the catalog and the Prefect artifact."""
@@ -86,8 +98,13 @@ class RunReport:
             "lag_seconds": lag
             and {"p50": round(lag.p50, 1), "p95": round(lag.p95, 1), "max": round(lag.max, 1)},
             "balanced": self.balanced,
+            "checks": dict(self.checks),
             "took_over": list(self.took_over),
             "removal_withheld": len(self.withheld),
+            "would_remove": list(self.withheld[:_SHOWN]),
+            "code": self.code,
+            "released": tally.n_released,
+            "notes": list(self.notes),
             "error": self.error or None,
         }
 

@@ -3,12 +3,13 @@
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fsspec.utils import glob_translate
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,14 +17,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from flows.alert_settings import AlertSettings
+from flows.delivery import is_understood
+from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
+from flows.setting_values import Duration, Strict
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL
 from index.plan import EVERYTHING
 from parsers.contract import Limits, ParseOptions
 
 DEFAULT_FILE: Final = Path("headwater.toml")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _JUNK: Final = (
     "**/.git/**",
     "**/.svn/**",
@@ -34,21 +37,12 @@ _JUNK: Final = (
     "**/~$*",
 )
 """Version control and what desktops and office programs leave beside documents."""
+_SHOWN_OF_ALERTS: Final = ("min_severity", "repeat_after", "max_quarantined_share")
+"""Settings of alerts whose wrong value may be shown; others may hold a URL, and so a secret."""
 
 
 class SettingsError(Exception):
     """A setting is wrong; the message names the key, the value and what is allowed."""
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError("a number and a unit, one of s, m, h, d, w: 90s, 2h, 1d")
-        return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError('a number and a unit in quotes: "90s", "2h", "1d"')
 
 
 def _source_name(value: str) -> str:
@@ -57,22 +51,17 @@ def _source_name(value: str) -> str:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 SourceName = Annotated[str, AfterValidator(_source_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Freshness(_Strict):
+class Freshness(Strict):
     """How stale a source may be."""
 
     warn_after: Duration = timedelta(hours=2)
     error_after: Duration = timedelta(hours=24)
 
 
-class PasswordSettings(_Strict):
+class PasswordSettings(Strict):
     """Passwords for encrypted documents; they themselves stand in the environment."""
 
     pattern: str = "**/*"
@@ -81,7 +70,7 @@ class PasswordSettings(_Strict):
     """Name of the environment variable that holds them, one a line."""
 
 
-class SourceSettings(_Strict):
+class SourceSettings(Strict):
     """A named place that documents come from."""
 
     name: SourceName
@@ -92,7 +81,14 @@ class SourceSettings(_Strict):
     schedule: str | None = None
     """Cron, in UTC."""
     freshness: Freshness = Freshness()
-    required_metadata: tuple[str, ...] = ()
+    required_metadata: tuple[FieldName, ...] = ()
+    """Short for `metadata.FIELD.required = true`."""
+    metadata: dict[FieldName, FieldSettings] = Field(default_factory=dict)
+    """By field, what it must be and where its value may come from."""
+    on_invalid_chunk: Literal["quarantine", "drop"] = "quarantine"
+    """What becomes of a document some of whose chunks break the contract."""
+    checks: CorpusSettings = CorpusSettings()
+    """What a whole run must come to."""
     removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
     """A scan that would remove a larger share of the documents stops."""
     passwords: tuple[PasswordSettings, ...] = ()
@@ -115,7 +111,7 @@ class SourceSettings(_Strict):
         )
 
 
-class LimitSettings(_Strict):
+class LimitSettings(Strict):
     """What reading one document may cost."""
 
     parse_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60
@@ -139,7 +135,14 @@ class LimitSettings(_Strict):
         )
 
 
-class IndexSettings(_Strict):
+class RetentionSettings(Strict):
+    """How long the past is kept."""
+
+    history: Duration = timedelta(days=90)
+    """What ceased to be searchable longer ago is no longer known to `--as-of`."""
+
+
+class IndexSettings(Strict):
     """What documents are made into."""
 
     model: str = DEFAULT_MODEL
@@ -169,6 +172,8 @@ class Settings(BaseSettings):
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
+    alerts: AlertSettings = AlertSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -227,7 +232,22 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
         raise SettingsError(_in_words(error, file)) from error
     _require_unique_names(settings)
     _require_passwords(settings, file)
+    _require_targets(settings, file)
+    _require_usable_metadata(settings, file)
     return _anchored(settings, file.parent, state_given=state_dir is not None)
+
+
+def with_limits(settings: Settings, limits: Mapping[str, float]) -> Settings:
+    """The same settings with other values in `[limits]`.
+
+    Raises:
+        SettingsError: There is no such limit, or the value is wrong.
+    """
+    try:
+        changed = LimitSettings(**{**settings.limits.model_dump(), **limits})
+    except ValidationError as error:
+        raise SettingsError(_in_words(error, Path("limits"))) from error
+    return settings.model_copy(update={"limits": changed})
 
 
 def _in_words(error: ValidationError, file: Path) -> str:
@@ -236,6 +256,8 @@ def _in_words(error: ValidationError, file: Path) -> str:
     if first["type"] == "extra_forbidden":
         return f"{file}: there is no setting {key}"
     message = first["msg"].removeprefix("Value error, ")
+    if key.startswith("alerts") and first["loc"][-1] not in _SHOWN_OF_ALERTS:
+        return f"{file}: {key} is wrong: {message}"
     return f"{file}: {key} = {first['input']!r} is wrong: {message}"
 
 
@@ -254,6 +276,29 @@ def _require_passwords(settings: Settings, file: Path) -> None:
                     f"{file}: source {source.name!r}: passwords: env = {entry.env!r} is wrong: "
                     "there is no such environment variable"
                 )
+
+
+def _require_targets(settings: Settings, file: Path) -> None:
+    names = [target.name for target in settings.alerts.everyone]
+    for target in settings.alerts.everyone:
+        wrong = f"{file}: alert target {target.name!r}"
+        if names.count(target.name) > 1:
+            raise SettingsError(f"{wrong} is there twice: each needs a name of its own")
+        try:
+            url = target.known_url()
+        except KeyError:
+            missing = (
+                f"url_env = {target.url_env!r} is wrong: there is no such environment variable"
+            )
+            raise SettingsError(f"{wrong}: {missing}") from None
+        if url is not None and not is_understood(url):
+            raise SettingsError(f"{wrong}: its URL is wrong: Apprise knows no such service")
+
+
+def _require_usable_metadata(settings: Settings, file: Path) -> None:
+    for source in settings.sources:
+        for fault in faults(source.metadata):
+            raise SettingsError(f"{file}: source {source.name!r}: metadata.{fault}")
 
 
 def _anchored(settings: Settings, folder: Path, *, state_given: bool) -> Settings:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import fsspec
 
 from index.plan import MEMBER, Listed
+from parsers.reasons import Reason
 
 _SETTLED_S: Final = 2.0
 """A file written less than this before it was read may have changed again without a new time:
@@ -23,6 +24,8 @@ _TIME_KEYS: Final = ("LastModified", "last_modified", "mtime", "updated", "creat
 
 class SourceUnreadable(Exception):
     """A source cannot be listed. Worth trying again."""
+
+    code = Reason.SOURCE_UNREADABLE
 
 
 class DocumentUnreadable(Exception):
@@ -42,6 +45,8 @@ class Fetched:
     stat_token: str
     stat_trusted: bool
     modified_at: datetime | None
+    sidecars: tuple[tuple[str, bytes], ...] = ()
+    """Uri and bytes of the files beside it that say something of it."""
 
 
 def list_source(root: str, state_dir: Path) -> list[Listed]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from checks.freshness import Clocks, FreshnessState, judge_freshness, percentiles, staleness
 from flows.settings import Freshness, Settings
 from index.catalog import chunks as chunk_rows
@@ -59,20 +61,25 @@ def all_statuses(settings: Settings, catalog: Catalog) -> list[SourceStatus]:
     return [_status(settings, catalog, name, roots[name]) for name in sorted(roots)]
 
 
+def read_clocks(connection: Connection, source: str) -> Clocks:
+    """The times of a source that the catalog keeps."""
+    row = run_rows.find_source(connection, source)
+    times = document_rows.change_times(connection, source)
+    return Clocks(
+        last_check=row["last_check_at"] if row else None,
+        last_success=row["last_success_at"] if row else None,
+        newest_change_seen=times.newest_seen,
+        newest_change_searchable=times.newest_searchable,
+        oldest_change_waiting=times.oldest_served_stale,
+    )
+
+
 def _status(settings: Settings, catalog: Catalog, name: str, root: str) -> SourceStatus:
     configured = settings.source(name)
     objective = configured.freshness if configured else Freshness()
     now = datetime.now(UTC)
     with catalog.reading() as connection:
-        row = run_rows.find_source(connection, name)
-        times = document_rows.change_times(connection, name)
-        clocks = Clocks(
-            last_check=row["last_check_at"] if row else None,
-            last_success=row["last_success_at"] if row else None,
-            newest_change_seen=times.newest_seen,
-            newest_change_searchable=times.newest_searchable,
-            oldest_change_waiting=times.oldest_served_stale,
-        )
+        clocks = read_clocks(connection, name)
         last = run_rows.last_run(connection, name)
         lag = percentiles(run_rows.lags(connection, last["id"])) if last else None
         known = clocks.last_success is not None

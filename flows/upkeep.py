@@ -1,15 +1,30 @@
-"""Keeping the stores in order between runs: comparing and mending them."""
+"""Keeping the stores in order between runs: comparing, mending, forgetting."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from flows.alerting import deliver_pending, settle_drift
 from flows.lease import index_lease
+from flows.outbox import RUN_BUDGET_S
 from flows.settings import Settings
-from flows.wiring import open_catalog, open_index
+from flows.wiring import open_catalog, open_index, text_store
 from index.catalog.reconciliations import save_reconciliation
 from index.converging import recover
 from index.errors import TextLost
 from index.reconciling import Reconciliation, reconcile, stray_collections
+from index.retention import Cleaned, clean
+
+
+def clean_state(settings: Settings, *, wait_s: float = 0) -> Cleaned:
+    """Forget what ceased to be searchable longer ago than the retention setting says.
+
+    Raises:
+        LeaseHeld: Another process writes, longer than `wait_s`.
+        StoreUnavailable: A store failed.
+    """
+    before = datetime.now(UTC) - settings.retention.history
+    with open_catalog(settings) as catalog, index_lease(settings, catalog, wait_s=wait_s):
+        return clean(catalog, text_store(settings), before)
 
 
 def reconcile_index(
@@ -46,4 +61,6 @@ def reconcile_index(
             recover(index)
         for collection in stray_collections(index) if repair else ():
             index.vectors.drop(collection)
+        settle_drift(catalog, settings, found, datetime.now(UTC))
+        deliver_pending(catalog, settings, budget_s=RUN_BUDGET_S)
         return found

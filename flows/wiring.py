@@ -3,13 +3,14 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.errors import UserError
+from flows.fields import fields_of
 from flows.outages import persistently
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
@@ -35,6 +36,7 @@ from parsers.registry import failure_key, parser_key
 from parsers.sandbox import Sandbox
 
 CATALOG_FILE = "catalog.db"
+_OF_METADATA = (Reason.METADATA_MISSING, Reason.METADATA_INVALID)
 
 
 def make_state_dir(settings: Settings) -> None:
@@ -181,13 +183,27 @@ def text_store(settings: Settings) -> TextStore:
     return TextStore(settings.state_dir / "texts")
 
 
-def make_sandbox(settings: Settings, source: SourceSettings) -> Sandbox:
-    """The sandbox for a source's documents; whoever asked for it closes it."""
+def make_sandbox(
+    settings: Settings,
+    source: SourceSettings,
+    *,
+    passwords: tuple[str, ...] = (),
+    read_as: Callable[[str], str] = lambda uri: "",
+) -> Sandbox:
+    """The sandbox for a source's documents; whoever asked for it closes it.
+
+    Args:
+        settings: Limits and options.
+        source: Whose documents.
+        passwords: To be tried besides those that the settings name.
+        read_as: Of a uri, the media type to take it for.
+    """
     return Sandbox(
         settings.limits.limits,
         settings.parse_options(source),
         n_workers=settings.limits.workers,
-        passwords=source.passwords_for,
+        passwords=lambda uri: (*passwords, *source.passwords_for(uri)),
+        read_as=read_as,
     )
 
 
@@ -195,15 +211,22 @@ def make_expectation(settings: Settings, source: SourceSettings) -> Expectation:
     """What results must have been made with to hold still."""
     options, limits = settings.parse_options(source), settings.limits.limits
     tried = _digest_of_passwords(source)
+    fields = fields_of(source).key
 
     def key_of_failure(media_type: str, code: Reason) -> str:
         passwords = tried if code is Reason.ENCRYPTED else ""
-        return failure_key(media_type, options, limits, passwords=passwords)
+        key = failure_key(media_type, options, limits, passwords=passwords)
+        return _with_fields(key, fields) if code in _OF_METADATA else key
 
     return Expectation(
-        parser_key=lambda media_type: parser_key(media_type, options),
+        parser_key=lambda media_type: _with_fields(parser_key(media_type, options), fields),
         failure_key=key_of_failure,
     )
+
+
+def _with_fields(key: str, fields: str) -> str:
+    """A key that changes with what the source demands of metadata, too."""
+    return f"{key} fields={fields}" if fields else key
 
 
 def _digest_of_passwords(source: SourceSettings) -> str:

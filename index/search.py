@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.catalog.chunks import Held, load_chunks
 from index.records import Placement, Provenance, iso
 from index.stores import Index
@@ -11,6 +14,12 @@ from index.texts import TextStore
 
 _SPARE: Final = 10
 """Asked for besides, for chunks that the catalog has retired and Chroma not yet."""
+_SHARE: Final = 10
+"""A source with more than one chunk in so many is filtered after the search."""
+_MOST: Final = 5_000
+"""Asked for at once."""
+
+_Scored = tuple[float, Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +71,39 @@ def search(index: Index, words: str, k: int, *, source: str | None = None) -> li
         StoreUnavailable: A store cannot be read.
     """
     vector = index.embedder.embed_question(words)
-    collection = index.generation.collection
-    n_asked = k
+    if source is None:
+        return as_results(index.texts, _nearest(index, vector, k))
+    # To filter by what most chunks have takes Chroma seconds; to filter what it found takes none.
+    unfiltered = _searchable(index, vector, k * _SHARE + _SPARE)
+    found = [(score, held) for score, held in unfiltered if held.provenance.source == source]
+    return as_results(
+        index.texts, found[:k] if len(found) >= k else _nearest(index, vector, k, source=source)
+    )
+
+
+def _nearest(
+    index: Index, vector: NDArray[np.float32], k: int, *, source: str | None = None
+) -> list[_Scored]:
+    """The `k` nearest chunks that are searchable, however many are found that no longer are."""
+    n_asked = k + _SPARE
     while True:
-        n_asked += _SPARE
-        hits = index.vectors.search(collection, vector, n_asked, source=source)
-        with index.catalog.reading() as connection:
-            live = load_chunks(connection, [hit.chunk_id for hit in hits])
-        found = [(hit.score, live[hit.chunk_id]) for hit in hits if hit.chunk_id in live]
-        if len(found) >= k or len(hits) < n_asked:
-            return as_results(index.texts, found[:k])
-        n_asked *= 4
+        found = _searchable(index, vector, n_asked, source=source)
+        if len(found) >= k or n_asked >= _MOST:
+            return found[:k]
+        n_asked = min(n_asked * 4, _MOST)
 
 
-def as_results(texts: TextStore, found: Sequence[tuple[float, Held]]) -> list[Result]:
+def _searchable(
+    index: Index, vector: NDArray[np.float32], n_asked: int, *, source: str | None = None
+) -> list[_Scored]:
+    """Of the nearest chunks in the vector store, those that the catalog holds to be searchable."""
+    hits = index.vectors.search(index.generation.collection, vector, n_asked, source=source)
+    with index.catalog.reading() as connection:
+        live = load_chunks(connection, [hit.chunk_id for hit in hits])
+    return [(hit.score, live[hit.chunk_id]) for hit in hits if hit.chunk_id in live]
+
+
+def as_results(texts: TextStore, found: Sequence[_Scored]) -> list[Result]:
     """Chunks with their scores, the best first, as results."""
     results = []
     for rank, (score, held) in enumerate(found, 1):

@@ -36,6 +36,8 @@ class Request:
     cpu_s: float
     memory_mib: int
     passwords: tuple[str, ...] = field(default=(), repr=False)
+    read_as: str = ""
+    """The media type that it is taken for; empty if its bytes and its name are to say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,20 @@ def load(media_type: str) -> ParserModule:
     return cast(ParserModule, importlib.import_module(MODULES[media_type]))
 
 
+def names() -> list[str]:
+    """Of all parsers."""
+    return sorted({load(media_type).NAME for media_type in MODULES})
+
+
+def type_read_by(parser: str) -> str | None:
+    """The media type for which a parser stands that is named, or the type itself; None if there is
+    no such. Of the types that one parser reads it is the first.
+    """
+    if parser in MODULES:
+        return parser
+    return next((one for one in MODULES if parser == load(one).NAME), None)
+
+
 def parse_fingerprint(sha256: str, media_type: str, options: ParseOptions) -> str:
     """What decides the result of parsing: the bytes, the parser and its version, its options."""
     return _digest(sha256, parser_key(media_type, options))

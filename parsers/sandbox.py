@@ -60,6 +60,7 @@ class Sandbox:
         *,
         n_workers: int,
         passwords: Callable[[str], tuple[str, ...]] = lambda name: (),
+        read_as: Callable[[str], str] = lambda name: "",
     ) -> None:
         """Workers are started when they are first needed.
 
@@ -68,10 +69,13 @@ class Sandbox:
             options: For every parser.
             n_workers: How many documents are parsed at the same time, at most.
             passwords: Of a document's name, what to try if it is encrypted.
+            read_as: Of a document's name, the media type to take it for; empty if its bytes and its
+                name are to say.
         """
         self.limits = limits
         self.options = options
         self._passwords = passwords
+        self._read_as = read_as
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._lock = threading.Lock()
@@ -115,7 +119,12 @@ class Sandbox:
         """
         limits = self.limits
         request = Request(
-            name, self.options, limits.cpu_s, limits.memory_mib, self._passwords(name)
+            name,
+            self.options,
+            limits.cpu_s,
+            limits.memory_mib,
+            self._passwords(name),
+            self._read_as(name),
         )
         header = REQUEST.dump_json(request)
         result = self._attempt(header, data)

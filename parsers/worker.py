@@ -122,7 +122,7 @@ def _answer(request: Request, data: bytes, replies: BinaryIO) -> None:
         _limit_cpu(request.cpu_s)
         if not data:
             raise EmptyFile("the file has no bytes")
-        media_type = route(data, request.name, registry.READABLE)
+        media_type = request.read_as or route(data, request.name, registry.READABLE)
         write_frame(replies, ROUTED, media_type.encode())
         module = registry.load(media_type)
         parser = f"{module.NAME} {module.VERSION}"

@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import docx
+import pypdf
 
 
 def pdf(*pages: str | None, title: str = "") -> bytes:
@@ -27,6 +28,14 @@ def pdf(*pages: str | None, title: str = "") -> bytes:
         objects.append(_stream(b"<<", contents))
     objects.append(f"<< /Title ({title}) >>".encode())
     return _assembled(objects)
+
+
+def encrypted_pdf(words: str, password: str) -> bytes:
+    """A PDF of one page that opens with a password."""
+    writer, out = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(words))), io.BytesIO()
+    writer.encrypt(password, algorithm="AES-256")
+    writer.write(out)
+    return out.getvalue()
 
 
 def _words(words: str) -> bytes:

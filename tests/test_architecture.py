@@ -16,7 +16,15 @@ HOMES = {
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
-    "prefect": {"flows/ingest.py", "flows/prefect_runtime.py", "flows/reconcile.py"},
+    "apprise": {"flows/delivery.py"},
+    "prefect": {
+        "flows/events.py",
+        "flows/indexing.py",
+        "flows/ingest.py",
+        "flows/prefect_runtime.py",
+        "flows/reprocess.py",
+        "flows/scheduled.py",
+    },
 }
 DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}
 

@@ -162,7 +162,7 @@ def _import_all() -> None:
     from checks.contract import Contract
     from tests.fakes import FakeEmbedder
 
-    Contract(window=256, required=()).load()
+    Contract(window=256).load()
     flows.wiring.Embedder = FakeEmbedder  # type: ignore[misc]
     flows.wiring.find_model = cache(flows.wiring.find_model)
     flows.wiring.find_model("all-MiniLM-L6-v2")

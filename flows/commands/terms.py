@@ -62,6 +62,14 @@ def moment_of(written: str | None) -> datetime | None:
         ) from None
 
 
+def user() -> str:
+    """Who gives the command, for the records."""
+    import getpass
+    import socket
+
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from index.batching import batches
+from index.batching import MAX_ITEMS, batches
 from index.catalog import tables
 from index.catalog.documents import provenance_of
 from index.catalog.upsert import insert_new
@@ -87,8 +87,15 @@ def retire_chunks(connection: Connection, document_ids: Sequence[str]) -> dict[s
 
 
 def retire_generation(connection: Connection, generation: str) -> None:
-    """Move all chunks of a generation to the past; its vectors are of no interest any more."""
-    _retire(connection, tables.chunk.c.generation == generation)
+    """Move all chunks of a generation to the past; if it was never searched, it has none. Its
+    vectors are of no interest any more.
+    """
+    reigned = sa.select(tables.reign.c.since).where(tables.reign.c.generation == generation)
+    if connection.execute(reigned.limit(1)).first():
+        _retire(connection, tables.chunk.c.generation == generation)
+    else:
+        for table in (tables.chunk, tables.past_chunk):
+            connection.execute(sa.delete(table).where(table.c.generation == generation))
     connection.execute(sa.delete(tables.intent).where(tables.intent.c.generation == generation))
 
 
@@ -135,6 +142,14 @@ def page_of_chunks(
     where = (chunk.generation == generation) & (place > sa.tuple_(*after))
     query = _select(tables.chunk).where(where).order_by(chunk.document_id, chunk.ordinal)
     return [_held(row) for row in connection.execute(query.limit(size)).mappings()]
+
+
+def all_chunks(connection: Connection, generation: str) -> Iterator[Held]:
+    """Every chunk of a generation, those of one document together."""
+    after = FIRST
+    while page := page_of_chunks(connection, generation, after, MAX_ITEMS):
+        yield from page
+        after = (page[-1].provenance.document_id, page[-1].placement.ordinal)
 
 
 def vectors_as_of(

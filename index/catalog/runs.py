@@ -22,6 +22,13 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class RunKind(StrEnum):
+    INGEST = "ingest"
+    """Over a whole source."""
+    REPROCESS = "reprocess"
+    """Over chosen documents of it that were in quarantine."""
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentOutcome:
     """What a run did with one document; not stored for unchanged ones."""
@@ -52,6 +59,7 @@ def start_run(
     root: str,
     flow_run_id: str | None,
     now: datetime,
+    kind: RunKind = RunKind.INGEST,
 ) -> list[str]:
     """Record that a run begins; recording it again, with the same `now`, changes nothing.
 
@@ -74,6 +82,7 @@ def start_run(
     row = {
         "id": run_id,
         "source": source,
+        "kind": kind,
         "flow_run_id": flow_run_id,
         "state": RunState.RUNNING,
         "started_at": now,
@@ -166,6 +175,12 @@ def find_run(connection: Connection, run_id: str) -> RowMapping | None:
         .mappings()
         .one_or_none()
     )
+
+
+def newest_run(connection: Connection) -> RowMapping | None:
+    """The run that was started last, over whichever source."""
+    query = sa.select(tables.run).order_by(tables.run.c.started_at.desc()).limit(1)
+    return connection.execute(query).mappings().one_or_none()
 
 
 def last_run(connection: Connection, source: str) -> RowMapping | None:

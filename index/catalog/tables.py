@@ -47,6 +47,7 @@ run = sa.Table(
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("source", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="ingest or reprocess"),
     sa.Column("flow_run_id", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
@@ -236,4 +237,68 @@ quarantine = sa.Table(
     sa.Column("history", sa.JSON, nullable=False, comment="who did what, when and why"),
     sa.UniqueConstraint("document_id"),
     sa.Index(None, "state", "source"),
+)
+
+alert = sa.Table(
+    "alert",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True, comment="empty: all of them"),
+    sa.Column("severity", sa.Text, nullable=False, comment="the highest since it started"),
+    sa.Column("summary", sa.Text, nullable=False, comment="as it was last told"),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("told_at", UtcDateTime, nullable=False, comment="when its last message was written"),
+    sa.Column("told_until", UtcDateTime, comment="of what it lists: the newest that was told"),
+    sa.Column("resolved_at", UtcDateTime, comment="when it ended; null while it is on"),
+)
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False, comment="its name in the settings"),
+    sa.Column("phase", sa.Text, nullable=False, comment="what it tells of the alert"),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="pending, delivered or failed"),
+    sa.Column("n_attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False, comment="not to be tried before"),
+    sa.Column("claimed_until", UtcDateTime, comment="a sender has it until then"),
+    sa.Column("delivered_at", UtcDateTime),
+    sa.Column("error", sa.Text, comment="why the last attempt failed, in words of our own"),
+    sa.Index(None, "state", "target"),
+    comment="messages of alerts, each to one target: the outbox",
+)
+
+validation = sa.Table(
+    "validation",
+    metadata,
+    sa.Column("run_id", sa.String(32), sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("document_id", sa.String(32), primary_key=True),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("suite_version", sa.Text, nullable=False, comment="of the metadata contract"),
+    sa.Column("checked_at", UtcDateTime, nullable=False),
+    sa.Column("n_chunks", sa.Integer, nullable=False),
+    sa.Column("n_invalid", sa.Integer, nullable=False, comment="chunks that break a promise"),
+    sa.Column("n_dropped", sa.Integer, nullable=False, comment="invalid ones that were left out"),
+    sa.Column("n_warned", sa.Integer, nullable=False, comment="chunks with a warning"),
+    sa.Column("failures", sa.JSON, nullable=False, comment="field, rule, severity, n, chunk_ids"),
+    sa.Column("origins", sa.JSON, nullable=False, comment="by field, what gave its value"),
+    comment="what came of holding the chunks of a document against the contract",
+)
+
+measure = sa.Table(
+    "measure",
+    metadata,
+    sa.Column("run_id", sa.String(32), sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("before", sa.Float, comment="in the last run that did not fail"),
+    sa.Column("verdict", sa.Text, nullable=False, comment="passed, warning or failed"),
+    sa.Column("bound", sa.Float, comment="that it is beyond"),
+    comment="numbers of a whole run",
 )

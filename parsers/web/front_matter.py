@@ -26,12 +26,12 @@ def split_front_matter(source: str) -> tuple[dict[str, str], str, int]:
         Fields under names in lower_snake_case; the text; how many characters at its start are
         front matter that is too broken to be read, and therefore stays.
     """
-    for pattern, load in ((_YAML, _load_yaml), (_TOML, tomllib.loads)):
+    for pattern, load in ((_YAML, load_yaml), (_TOML, tomllib.loads)):
         match = pattern.match(source, 0, _MAX_FRONT_MATTER)
         if match is None:
             continue
         matter = match.group(1) or ""
-        properties = _properties(matter, load)
+        properties = read_fields(matter, load)
         if properties is not None:
             return properties, source[match.end() :], 0
         # Else it is a rule, some text, and another rule.
@@ -39,7 +39,7 @@ def split_front_matter(source: str) -> tuple[dict[str, str], str, int]:
     return {}, source, 0
 
 
-def _properties(matter: str, load: Callable[[str], object]) -> dict[str, str] | None:
+def read_fields(matter: str, load: Callable[[str], object]) -> dict[str, str] | None:
     """The fields as text under names in lower_snake_case; None if `matter` cannot be read."""
     try:
         values = load(matter) or {}
@@ -53,7 +53,7 @@ def _properties(matter: str, load: Callable[[str], object]) -> dict[str, str] | 
     return properties
 
 
-def _load_yaml(matter: str) -> object:
+def load_yaml(matter: str) -> object:
     """As `yaml.safe_load`, without aliases: a few of them stand for more text than fits a disk."""
     if matter.count("[") + matter.count("{") > _MAX_BRACKETS:
         raise yaml.YAMLError("brackets")

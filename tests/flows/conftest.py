@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from flows.delivery import is_understood
 from flows.prefect_runtime import prefect_server
 from tests.fakes import FakeEmbedder
+from tests.receivers import Webhook
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +58,34 @@ def ingest(prefect: None, folder: Path, state: Path, monkeypatch: pytest.MonkeyP
             return failure.report.as_json()
 
     return run
+
+
+SECRET = "xoxb6k2v9"
+"""Part of a receiver's URL, as its token is."""
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    made = Webhook()
+    assert is_understood(made.url())  # Its first import takes longer than a test's patience.
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def configure(tmp_path: Path, folder: Path) -> Callable[[str], Path]:
+    """Writes settings with a source `handbook`, which is `folder`, and some about alerts."""
+
+    def write(alerts: str) -> Path:
+        file = tmp_path / "headwater.toml"
+        source = '[[sources]]\nname = "handbook"\nuri = "docs"\n'
+        file.write_text(f'state_dir = "state"\n{source}{alerts}\n')
+        return file
+
+    return write
+
+
+@pytest.fixture
+def config(configure: Callable[[str], Path], webhook: Webhook) -> Path:
+    """Settings by which a webhook is told of everything."""
+    return configure(f'[alerts]\nurls = ["{webhook.url(SECRET)}"]')

@@ -151,7 +151,8 @@ def test_spans_and_pages_of_all_samples_are_right(ingest, samples, state):
             ids = list(connection.scalars(sa.select(tables.chunk.c.id)))
             live = load_chunks(connection, ids)
         assert len(live) > 200
-        for chunk_id, (provenance, placed, text_key) in live.items():
+        for chunk_id, held in live.items():
+            provenance, placed, text_key = held.provenance, held.placement, held.text_key
             document = index.texts.get(text_key)
             assert document is not None
             text = document.text[placed.char_start : placed.char_end]
@@ -250,7 +251,7 @@ def test_the_removal_guard_keeps_what_an_outage_seems_to_have_taken(ingest, fold
     report = ingest()
     assert report["state"] == "failed"
     assert "--allow-removal" in report["error"]
-    assert report["removal_withheld"] == 3
+    assert report["removal_withheld"] == len(report["would_remove"]) == 3
     assert contents(state) == before
     found(ingest(allow_removal=True), found=2, unchanged=2, removed=3)
     assert len(contents(state)) == 2
@@ -269,6 +270,7 @@ def test_a_source_that_is_gone_fails_the_run_and_keeps_its_documents(
     report = ingest("s", config=str(config))
     assert report["state"] == "failed"
     assert "No such file" in report["error"]
+    assert report["code"] == "source_unreadable"
     assert contents(state) == before
 
 
@@ -293,7 +295,7 @@ def test_a_store_that_fails_for_a_moment_costs_nothing(ingest, folder, state, mo
             raise failures.pop()
 
     monkeypatch.setattr(VectorStore, "upsert", upsert)
-    monkeypatch.setattr("flows.ingest.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
+    monkeypatch.setattr("flows.indexing.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
     found(ingest(), found=1, indexed=1)
     assert len(contents(state)) == 2
 
@@ -306,7 +308,7 @@ def test_a_store_that_stays_away_fails_the_run_and_nothing_counts_as_done(
     def upsert(self: Any, collection: str, records: Any) -> None:
         raise StoreUnavailable("vectors: away")
 
-    monkeypatch.setattr("flows.ingest.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
+    monkeypatch.setattr("flows.indexing.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
     with monkeypatch.context() as away:
         away.setattr("index.vectors.VectorStore.upsert", upsert)
         report = ingest()
@@ -319,7 +321,7 @@ def test_a_store_that_stays_away_fails_the_run_and_nothing_counts_as_done(
 def test_a_defect_of_ours_fails_the_run_loudly(ingest, folder, state, monkeypatch):
     (folder / "leave.md").write_text(PAGE)
     with monkeypatch.context() as broken:
-        broken.setattr("flows.preparation.chunk_document", lambda *a, **k: 1 / 0)
+        broken.setattr("index.targets.chunk_document", lambda *a, **k: 1 / 0)
         report = ingest()
     assert (report["state"], report["error"]) == ("failed", "division by zero")
     found(ingest(), found=1, indexed=1)
@@ -421,7 +423,7 @@ def test_a_fresh_ingest_equals_one_that_was_changed_step_by_step(ingest, folder,
 
 def test_a_disk_that_is_nearly_full_fails_the_run_in_words(ingest, folder, state, monkeypatch):
     (folder / "leave.md").write_text(PAGE)
-    monkeypatch.setattr("flows.ingest.index_batch.retry_delay_seconds", [0, 0, 0])
+    monkeypatch.setattr("flows.indexing.index_batch.retry_delay_seconds", [0, 0, 0])
     with monkeypatch.context() as small:
         small.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
         report = ingest()

@@ -39,8 +39,8 @@ def shared(
 ) -> Iterator[Settings]:
     monkeypatch.setenv("HEADWATER_CATALOG_URL", database)
     monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
-    for task in ("index_batch", "scan", "remove"):
-        monkeypatch.setattr(f"flows.ingest.{task}.retry_delay_seconds", [0.2, 0.2, 0.2])
+    for task in ("indexing.index_batch", "ingest.scan", "indexing.remove"):
+        monkeypatch.setattr(f"flows.{task}.retry_delay_seconds", [0.2, 0.2, 0.2])
     monkeypatch.setattr("flows.outages.RETRY_DELAYS_S", [0.2, 0.2, 0.2])
     settings = load_settings(state_dir=state)
     yield settings

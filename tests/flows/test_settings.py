@@ -90,3 +90,33 @@ def test_a_wrong_setting_names_the_key_and_what_is_allowed(tmp_path, text, said)
 def test_a_file_that_is_not_there_is_an_error_if_it_was_named(tmp_path):
     with pytest.raises(SettingsError, match="there is no file"):
         load_settings(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("required_metadata = ['Owner']", "lower_snake_case"),
+        ("metadata.owner = { requird = true }", "no setting sources.0.metadata.owner.requird"),
+        ("metadata.owner = { pattern = '(' }", "metadata.owner.pattern = '(' is wrong: no regular"),
+        ("metadata.owner = { severity = 'fatal' }", "'warning' or 'error'"),
+        ("metadata.owner = { from_path = '^([^/]+)/' }", "needs a group (?P<owner>"),
+        ("metadata.owner = { allowed = ['HR'], default = 'IT' }", "owner.default = 'IT' is wrong"),
+        ("metadata.title = { default = 'IT' }", "fills this field itself"),
+        ("metadata.text = { required = true }", "needs another name"),
+        ("metadata.o = { lookup = { url = 'ftp://h/', field = 'x' } }", "with {uri}"),
+        ("on_invalid_chunk = 'keep'", "'quarantine' or 'drop'"),
+        ("checks = { share_quarantined = { max = -1 } }", "greater than or equal to 0"),
+        ("checks = { share_quarantine = { max = 1 } }", "no setting sources.0.checks.share_quara"),
+    ],
+)
+def test_a_wrong_rule_on_metadata_is_told_like_any_other_setting(tmp_path, text, said):
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, f"[[sources]]\nname = 'a'\nuri = 'x'\n{text}\n")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_rules_of_a_field_may_stand_in_a_table_of_their_own(tmp_path):
+    text = "[[sources]]\nname = 'a'\nuri = 'x'\n[sources.metadata.owner]\nrequired = true\n"
+    (source,) = load(tmp_path, text).sources
+    assert source.metadata["owner"].required

@@ -18,14 +18,14 @@ from tests.memory import recall
 WRITER = """
 import sys, time, pathlib
 from tests.fakes import FakeEmbedder
-import flows.wiring, flows.ingest
+import flows.wiring, flows.indexing, flows.ingest
 from flows.errors import UserError
 flows.wiring.Embedder = FakeEmbedder
-real = flows.ingest.publish
+real = flows.indexing.publish
 def publish(*arguments):
     time.sleep(float(sys.argv[4]))
     return real(*arguments)
-flows.ingest.publish = publish
+flows.indexing.publish = publish
 print("ready", flush=True)
 sys.stdin.readline()
 try:

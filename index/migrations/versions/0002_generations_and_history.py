@@ -47,6 +47,10 @@ def upgrade() -> None:
         op.create_index(f"ix_chunk_{column}", "chunk", [column])
     for column in ("text_key", "retired_at"):
         op.create_index(f"ix_version_{column}", "version", [column])
+    with op.batch_alter_table("run") as run:
+        run.add_column(sa.Column("kind", sa.Text(), nullable=False, server_default="ingest"))
+    with op.batch_alter_table("run") as run:
+        run.alter_column("kind", existing_type=sa.Text(), server_default=None)
     _let_generations_stand_side_by_side()
     _name_the_source_of_intents()
 

@@ -1,5 +1,6 @@
-"""The flow that compares the vector store with the catalog, for schedules."""
+"""Flows that keep the stores in order, for schedules."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.settings import load_settings
-from flows.upkeep import reconcile_index
+from flows.upkeep import clean_state, reconcile_index
 
 
 @flow(name="reconcile", description="Compare the vector store with the catalog.")
@@ -45,3 +46,25 @@ def reconcile(
     ]
     create_table_artifact(rows, key="reconciliation", description="Vector store against catalog")
     return found
+
+
+@flow(name="clean", description="Forget what is no longer to be kept.")
+def clean(
+    config: str | None = None, state: str | None = None, *, wait_s: float = 3600
+) -> dict[str, int]:
+    """Forget what ceased to be searchable longer ago than the retention setting says.
+
+    Args:
+        config: The settings file; `headwater.toml` in the working directory if None.
+        state: The state directory, in place of the one in the settings.
+        wait_s: How long to wait for another process that writes.
+
+    Returns:
+        What was given back, as `headwater clean --json` prints it.
+
+    Raises:
+        UserError: The settings are wrong, or another process writes for longer than that.
+        StoreUnavailable: A store failed.
+    """
+    settings = load_settings(Path(config) if config else None, Path(state) if state else None)
+    return asdict(clean_state(settings, wait_s=wait_s))

@@ -1,4 +1,4 @@
-"""`headwater reconcile`."""
+"""Commands that keep the stores in order: reconcile, clean."""
 
 from typing import Annotated
 
@@ -47,3 +47,24 @@ def reconcile(
             print_json(one.as_json()) if as_json else console.show_reconciliation(one)
         if not repair and not all(one.agrees for one in found):
             raise typer.Exit(FAILED)
+
+
+def clean(
+    config: Config = None, state: State = None, wait: Wait = 0, as_json: AsJson = False
+) -> None:
+    """Forget what ceased to be searchable longer ago than the retention setting says.
+
+    Until then `search --as-of` and `explain --as-of` know of it.
+
+    [bold]Examples[/]
+
+        headwater clean
+    """
+    with told_in_one_line():
+        from dataclasses import asdict
+
+        from flows import console
+        from flows.upkeep import clean_state
+
+        cleaned = asdict(clean_state(settings_with_state(config, state), wait_s=wait))
+        print_json(cleaned) if as_json else console.show_fields(cleaned)
