@@ -49,6 +49,7 @@ def _kill(victims: Victims, home: Path, n_kills: int, rng: random.Random, seed: 
         documents.change()
         n_killed += _ingest(victims, home, "state", **how).killed
         n_runs += 1
+        print(f"{n_killed} killed", end="\r", file=sys.stderr)
     documents.settle()
     report = _ingest(victims, home, "state").answer
     _ingest(victims, home, "fresh")

@@ -14,7 +14,8 @@ from index.reconciling import reconcile
 from index.records import chunk_metadata
 from index.stores import Index
 
-_OF_A_RUN: Final = {"run_id", "indexed_at"}
+_OF_A_RUN: Final = {"run_id", "indexed_at", "source_modified_at"}
+"""The last one too: what is only touched keeps the time of the change that it was read for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _documents(connection: sa.Connection) -> dict[str, tuple[Any, ...]]:
         sa.select(
             one.uri, one.id, one.outcome, one.n_bytes, one.sha256, one.media_type, one.parser_key,
             shown.sha256, shown.text_key, shown.parser, shown.parser_version, shown.title,
-            shown.language, shown.properties, shown.problems, shown.source_modified_at,
+            shown.language, shown.properties, shown.problems,
             sa.case((entry.state != "resolved", entry.code), else_=None),
         )
         .outerjoin(tables.version, one.current_version == shown.id)

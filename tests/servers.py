@@ -10,8 +10,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,7 +26,7 @@ _FAST: Final = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max
 def postgres_programs() -> Path | None:
     """The folder of the newest PostgreSQL that is installed."""
     if (found := shutil.which("initdb")) is not None:
-        return Path(found).parent
+        return Path(found).resolve().parent
     installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     newest = sorted(installed, key=lambda path: float(path.parent.parent.name))
     return newest[-1].parent if newest else None
@@ -56,21 +56,24 @@ class Postgres:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        with suppress(subprocess.CalledProcessError):
-            self.stop()
+        self.stop()
         self._files.close()
 
     def start(self) -> None:
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=")
-        options = " ".join(f"-c {setting}" for setting in (*settings, *_FAST))
-        log = self._cluster / "log"
-        self._run(
-            "pg_ctl", "-D", self._cluster, "-w", "-t", "60", "-l", log, "-o", options, "start"
-        )
+        options = [word for setting in (*settings, *_FAST) for word in ("-c", setting)]
+        command = [*self._as_user, self._programs / "postgres", "-D", self._cluster, *options]
+        self._process = subprocess.Popen(_mortal(command), stderr=subprocess.DEVNULL, cwd="/")
+        wait_for(self._answers)
 
     def stop(self) -> None:
         """Cut all connections and end, as in a crash."""
-        self._run("pg_ctl", "-D", self._cluster, "-w", "-m", "immediate", "stop")
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(ready, check=False).returncode == 0
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://headwater@127.0.0.1:{self.port}/{database}"
@@ -100,6 +103,15 @@ def _as_somebody_else() -> list[str]:
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
+def _mortal(command: Sequence[str | Path]) -> Sequence[str | Path]:
+    """A command that ends when this process does, however that comes about, where Linux is."""
+    if shutil.which("setpriv") is None:
+        return command
+    if str(command[0]) == "setpriv":
+        return ["setpriv", "--pdeathsig=QUIT", *command[1:]]
+    return ["setpriv", "--pdeathsig=QUIT", *command]
+
+
 class Chroma:
     """`chroma run` over a folder."""
 
@@ -116,7 +128,7 @@ class Chroma:
         program = Path(sys.executable).with_name("chroma")
         place = ("--path", str(self._folder), "--host", "127.0.0.1", "--port", str(self.port))
         self._process = subprocess.Popen(
-            [program, "run", *place], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            _mortal([program, "run", *place]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         wait_for(self._answers)
 

@@ -36,7 +36,7 @@ except UserError as error:
 """
 
 READER = """
-import functools, json, pathlib, sys, time
+import functools, json, pathlib, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from tests.fakes import FakeEmbedder
 import flows.wiring
@@ -49,16 +49,19 @@ from flows.wiring import open_catalog
 settings = load_settings(state_dir=pathlib.Path(sys.argv[1]))
 def look(n):
     answers = []
-    while time.time() < until:
+    while not stop.is_set():
         began = time.time()
         texts = sorted(result.text for result in find_now(settings, "round", 50, None))
         answers.append([began, time.time(), texts])
         with open_catalog(settings) as catalog:
             assert len(all_statuses(settings, catalog)) == 1
+        time.sleep(0.1)
     return answers
 find_now(settings, "round", 50, None)
 print("ready", flush=True)
-until = float(sys.stdin.readline())
+stop = threading.Event()
+sys.stdin.readline()
+threading.Thread(target=lambda: (sys.stdin.readline(), stop.set())).start()
 with ThreadPoolExecutor(10) as pool:
     print(json.dumps([one for answers in pool.map(look, range(10)) for one in answers]))
 """
@@ -138,11 +141,12 @@ def test_readers_during_a_write_find_what_was_searchable_then(
     for one in (*readers, writer):
         ready(one)
     write_round(folder, 2)
-    until = time.time() + 8
-    for one in readers:
-        _go(one, until)
-    _go(writer)
+    for one in (*readers, writer):
+        _go(one)
     assert _rest(writer) == "completed"
+    time.sleep(1)
+    for one in readers:
+        _go(one)
     answers = [tuple(answer) for one in readers for answer in json.loads(_rest(one))]
     assert [one.wait() for one in readers] == [0] * 2
     assert {tuple(texts) for _, _, texts in answers} == {_texts(1), _texts(2)}
@@ -153,12 +157,12 @@ def test_readers_during_a_write_find_what_was_searchable_then(
 
 
 def _texts(number: int) -> tuple[str, ...]:
-    return tuple(f"Round {number} of page {n}." for n in range(8))
+    return tuple(f"# Page {n}\n\nRound {number} of page {n}." for n in range(8))
 
 
-def _go(process: subprocess.Popen[str], word: object = "") -> None:
+def _go(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
-    process.stdin.write(f"{word}\n")
+    process.stdin.write("\n")
     process.stdin.flush()
 
 
