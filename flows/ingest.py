@@ -225,8 +225,9 @@ def _settle(run: Run) -> RunReport:
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
             "none was removed; if that is right, run again with --allow-removal"
         )
-    report = run.report(RunState.FAILED if error else None, error)
-    run.end(report)
+    figures = persistently(run.figures)
+    report = run.report(figures, RunState.FAILED if error else None, error)
+    persistently(lambda: run.end(report))
     settle(report.as_json(), run.source.name)
     if report.state is RunState.FAILED:
         raise RunFailed(report)

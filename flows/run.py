@@ -1,11 +1,12 @@
 """A run while it goes on, and the record of it in the catalog."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from checks.alerts import Condition
 from checks.balance import is_balanced, judge_run
@@ -26,6 +27,17 @@ from index.catalog.runs import RunKind, RunState
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known, rules
 from index.stores import Index
+from parsers.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the catalog knows of a run."""
+
+    lags: Sequence[float] = ()
+    """Seconds from change to searchable, of each document that became so."""
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """See `flows.verdicts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,16 @@ class Run:
         self.check()
         self.progress.chunks_embedded(n_chunks)
 
-    def report(self, state: RunState | None = None, error: str = "") -> RunReport:
+    def figures(self) -> Figures:
+        """What the catalog knows of the run.
+
+        Raises:
+            StoreUnavailable: The catalog cannot be read.
+        """
+        with self.index.catalog.reading() as connection:
+            return Figures(run_rows.lags(connection, self.id), verdicts_of_run(connection, self.id))
+
+    def report(self, figures: Figures, state: RunState | None = None, error: str = "") -> RunReport:
         """The report as of now; the state is judged by the balance if it is not given."""
         with self._lock:
             tally = self._tally
@@ -102,11 +123,6 @@ class Run:
             state = judge_run(
                 balanced=balanced, guarded=bool(self.withheld), outcomes=tally.outcomes
             )
-        lags: Sequence[float] = ()
-        # The catalog may be what ends the run.
-        with suppress(StoreUnavailable), self.index.catalog.reading() as connection:
-            lags = run_rows.lags(connection, self.id)
-            checks = verdicts_of_run(connection, self.id)
         return RunReport(
             run_id=self.id,
             source=self.source.name,
@@ -114,12 +130,12 @@ class Run:
             n_found=self.n_found,
             tally=tally,
             seconds=self.clock.seconds(),
-            lags=lags,
+            lags=figures.lags,
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
             notes=self.notes,
-            checks=checks,
+            checks=figures.checks,
             error=error,
         )
 
@@ -160,7 +176,8 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    publish(persistently(lambda: _start(run, flow_run_id)))
+    now = datetime.now(UTC)
+    publish(persistently(lambda: _start(run, flow_run_id, now)))
     deliver_pending(run.index.catalog, run.settings, budget_s=START_BUDGET_S)
     try:
         yield
@@ -173,8 +190,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
         deliver_pending(run.index.catalog, run.settings, budget_s=RUN_BUDGET_S)
 
 
-def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
-    now = datetime.now(UTC)
+def _start(run: Run, flow_run_id: str | None, now: datetime) -> list[Happening]:
     with run.index.catalog.writing() as connection:
         quarantine.stop_retrying(connection, run.source.name, now)
         run.erased = erased_uris(connection, run.source.name)
@@ -194,7 +210,9 @@ def _ended_by(run: Run, error: BaseException) -> RunFailed:
     interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
     state = RunState.INTERRUPTED if interrupted else RunState.FAILED
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
-    report = replace(run.report(state, said), code=getattr(error, "code", None))
+    code: Reason | None = getattr(error, "code", None)
+    report = replace(run.report(Figures(), state, said), code=code)
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
+        report = replace(run.report(run.figures(), state, said), code=code)
         run.end(report, error)
     return RunFailed(report)

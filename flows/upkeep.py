@@ -1,5 +1,6 @@
 """Keeping the stores in order between runs: comparing, mending, forgetting."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from flows.alerting import deliver_pending, settle_drift
@@ -9,6 +10,7 @@ from flows.settings import Settings
 from flows.wiring import open_catalog, open_index, text_store
 from index.catalog.reconciliations import save_reconciliation
 from index.converging import recover
+from index.errors import TextLost
 from index.reconciling import Reconciliation, reconcile, stray_collections
 from index.retention import Cleaned, clean
 
@@ -47,7 +49,8 @@ def reconcile_index(
         open_index(settings, catalog) as index,
     ):
         if repair:
-            recover(index)
+            with suppress(TextLost):  # Mended below.
+                recover(index)
         found = []
         for target in index.targets:
             now = datetime.now(UTC)
@@ -55,6 +58,8 @@ def reconcile_index(
             with catalog.writing() as connection:
                 save_reconciliation(connection, report.as_json(), now, repaired=repair)
             found.append(report)
+        if repair:
+            recover(index)
         for collection in stray_collections(index) if repair else ():
             index.vectors.drop(collection)
         settle_drift(catalog, settings, found, datetime.now(UTC))

@@ -153,12 +153,12 @@ class ChromaServer:
             import chromadb
 
         secure = self._url.scheme == "https"
-        return chromadb.HttpClient(
-            host=self._url.hostname or "localhost",
-            port=self._url.port or (443 if secure else 8000),
-            ssl=secure,
-            settings=chromadb.Settings(anonymized_telemetry=False),
-        )
+        host, port = self._url.hostname or "localhost", self._url.port or (443 if secure else 8000)
+        settings = chromadb.Settings(anonymized_telemetry=False)
+        try:
+            return chromadb.HttpClient(host=host, port=port, ssl=secure, settings=settings)
+        except ValueError as error:
+            raise StoreUnavailable(f"vectors: no Chroma server answers at {host}:{port}") from error
 
     def require_room(self) -> None:
         """Its disk is not ours to look at."""

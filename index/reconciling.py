@@ -18,7 +18,7 @@ from index.catalog.chunks import Held
 from index.catalog.embeddings import load_embeddings
 from index.catalog.generations import COLLECTION_PREFIX
 from index.contents import Contents, ReadBy, contents_of
-from index.mending import mend
+from index.mending import intend, mend
 from index.records import chunk_metadata
 from index.stores import Index
 from index.targets import Target
@@ -134,6 +134,8 @@ def reconcile(
     report = Reconciliation(target.generation.id)
     collection = target.generation.collection
     if _check_dimension(index, target, report) and repair:
+        with index.catalog.writing() as connection:
+            chunk_rows.intend_generation(connection, target.generation.id)
         index.vectors.drop(collection)
     found = _Found()
     with contents_of(index.vectors, collection) as (contents, report.read_by):
@@ -145,6 +147,7 @@ def reconcile(
             found.to_probe.clear()
     hidden = _probe(index, target, found.to_probe, report)
     if repair:
+        intend(index, hidden)
         index.vectors.delete(collection, hidden)
         n_mended, report.lost = mend(index, target, [*found.faulty, *hidden], now)
         index.vectors.delete(collection, found.orphans)

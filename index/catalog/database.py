@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from index.catalog.tables import metadata
-from index.errors import DiskFull, ReadOnly, StoreUnavailable
+from index.errors import DiskFull, LeaseLost, ReadOnly, StoreUnavailable
 
 _MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 HEAD: Final = "0004"
@@ -21,6 +21,14 @@ _HOLDERS: Final = sa.text(
     "WHERE locktype = 'advisory' AND granted AND pg_stat_activity.pid <> pg_backend_pid() "
     "AND (classid::bigint << 32) + objid::bigint = :key"
 )
+_KEPT: Final = sa.text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = :pid "
+    "AND (classid::bigint << 32) + objid::bigint = :key"
+)
+_SNAPSHOT: Final[dict[str, Any]] = {
+    "isolation_level": "REPEATABLE READ",
+    "postgresql_readonly": True,
+}
 
 
 class Catalog:
@@ -37,24 +45,36 @@ class Catalog:
             StoreUnavailable: It cannot be opened, read or brought up to date.
         """
         self._engine = _engine(url, timeout_s)
+        self._is_postgres = self._engine.dialect.name == "postgresql"
+        self._locks: set[tuple[int, int]] = set()
         with self.reading() as connection:
             is_current = _revision(connection) == HEAD
         if not is_current:
             with self.writing() as connection:
+                if self._is_postgres:  # SQLite lets only one write anyway.
+                    key = {"key": _key_of("headwater schema")}
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), key)
                 _migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and changes nothing."""
         with self._engine.connect() as connection:
-            yield connection
+            yield connection.execution_options(**_SNAPSHOT) if self._is_postgres else connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction, committed at the end of the block and undone by an exception."""
+        """A transaction, committed at the end of the block and undone by an exception.
+
+        Raises:
+            LeaseLost: A lock that was taken with `lock` is there no more; nothing is written.
+        """
         connection = self._engine.connect().execution_options(writes=True)
         with connection, connection.begin():
             yield connection
+            for key, pid in self._locks:
+                if not connection.scalar(_KEPT, {"key": key, "pid": pid}):
+                    raise LeaseLost
 
     def lock(self, held: ExitStack, name: str, holder: str, *, shared: bool) -> str | None:
         """Take a lock in PostgreSQL until `held` is closed, or this process ends.
@@ -71,7 +91,7 @@ class Catalog:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        key = _key_of(name)
         how = "_shared" if shared else ""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with ExitStack() as undo:
@@ -83,8 +103,11 @@ class Catalog:
             if not connection.scalar(taken, {"key": key}):
                 others: str | None = connection.scalar(_HOLDERS, {"key": key})
                 return others or "another process"
+            lock = key, connection.scalar(sa.text("SELECT pg_backend_pid()"))
             undo.pop_all()
         held.callback(connection.invalidate)
+        self._locks.add(lock)
+        held.callback(self._locks.discard, lock)
         return None
 
     def compact(self) -> None:
@@ -115,6 +138,11 @@ class Catalog:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _key_of(name: str) -> int:
+    """What PostgreSQL knows a lock by."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 def _engine(url: str, timeout_s: float) -> Engine:
@@ -171,7 +199,7 @@ def _translate(context: ExceptionContext) -> None:
     if not is_worldly and type(error) is not sa.exc.DatabaseError:
         return
     said = str(context.original_exception).splitlines()[0]
-    if "disk is full" in said:
+    if "disk is full" in said or "No space left" in said:
         raise DiskFull("catalog: the disk is full", "Make room, then run again.")
     if "readonly" in said or "unable to open" in said:
         raise ReadOnly(

@@ -1,4 +1,4 @@
-"""Real stores in a folder of the test, and a model that only counts."""
+"""Real stores, on both databases, and a model that only counts."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,11 +27,12 @@ def counter() -> TokenCounter:
     return TokenCounter(files.folder / "tokenizer.json", files.window)
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
-    yield made
-    made.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    in_file = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'catalog.db'}" if in_file else request.getfixturevalue("database")
+    with closing(Catalog(url)) as made:
+        yield made
 
 
 @pytest.fixture
