@@ -28,7 +28,7 @@ from index.vectors import Stored
 _PAGE: Final = 1_000
 _EXAMPLES: Final = 20
 _PROBES: Final = 100
-_ROOM: Final = 128 * 1024 * 1024
+_ROOM: Final = 80 * 1024 * 1024
 """Bytes that a collection's search index may take for chunks to be searched for unasked."""
 _LINKS: Final = 512
 """Bytes that a chunk takes in the search index besides its vector."""

@@ -23,7 +23,7 @@ def reconcile(
         typer.Option(
             min=0,
             help="How many chunks to search for by their own vector.",
-            show_default="100 where it takes at most 128 MiB of memory",
+            show_default="100 where it takes at most 80 MiB of memory",
         ),
     ] = None,
     config: Config = None,

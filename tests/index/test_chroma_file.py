@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.chroma import ChromaFolder
+from index.chroma import ChromaFolder, ChromaServer
 from index.contents import ReadBy, contents_of
 from index.errors import StoreBusy, StoreUnavailable
 from index.vectors import Record, Stored, VectorStore
@@ -207,3 +207,8 @@ def test_a_damaged_file_is_told_in_our_words(vectors, tmp_path):
             file.write(b"\xff" * (n_bytes - 4096))
         with pytest.raises(StoreUnavailable, match="vectors: database disk image is malformed"):
             contents.load([str(n) for n in range(500)])
+
+
+def test_a_server_is_asked_for_its_files_are_not_ours():
+    with closing(VectorStore(ChromaServer("http://127.0.0.1:9"))) as vectors:
+        assert read_by(vectors) is ReadBy.CLIENT
