@@ -50,11 +50,19 @@ class Catalog:
         with self.reading() as connection:
             is_current = _revision(connection) == HEAD
         if not is_current:
-            with self.writing() as connection:
-                if self._is_postgres:  # SQLite lets only one write anyway.
-                    key = {"key": _key_of("headwater schema")}
-                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), key)
-                _migrate(connection)
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        connection = self._engine.connect().execution_options(writes=True, rebuilds=True)
+        with connection, connection.begin():
+            if self._is_postgres:  # SQLite lets only one write anyway.
+                key = {"key": _key_of("headwater schema")}
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), key)
+            _migrate(connection)
+            broken = () if self._is_postgres else _broken_references(connection)
+            if broken:
+                raise StoreUnavailable(f"catalog: migrating would break {', '.join(broken)}")
+            connection.detach()  # With its settings, from the pool.
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -171,7 +179,11 @@ def _begin_sqlite(connection: Connection) -> None:
         return
     # A transaction that reads first and writes later fails at once when another has written in
     # between; one that says at the start that it will write waits for its turn.
-    writes = connection.get_execution_options().get("writes", False)
+    options = connection.get_execution_options()
+    if options.get("rebuilds", False):
+        # A table is altered by copying and dropping it, which other tables' references forbid.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    writes = options.get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -183,6 +195,12 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _broken_references(connection: Connection) -> list[str]:
+    """The SQLite tables with rows that refer to nothing."""
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    return sorted({str(row[0]) for row in rows})
 
 
 def _revision(connection: Connection) -> str | None:

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from index.catalog import quarantine, runs, tables
+from index.catalog.chunks import load_chunks, open_intents
 from index.catalog.database import _MIGRATIONS, HEAD, Catalog
+from index.catalog.generations import live_generation, reigning_at
 from index.catalog.quarantine import Failed
 from index.errors import LeaseLost, ReadOnly, StoreUnavailable
 from parsers.reasons import Reason
@@ -31,6 +35,56 @@ def test_the_migrations_make_the_tables_that_the_code_uses(catalog):
 
 def test_the_newest_migration_is_the_one_that_opening_asks_for():
     assert ScriptDirectory(str(_MIGRATIONS)).get_current_head() == HEAD
+
+
+@pytest.fixture
+def first_catalog(tmp_path: Path) -> Path:
+    """A catalog as the first migration made it, with a row in each table that others refer to."""
+    file = tmp_path / "old.db"
+    engine = sa.create_engine(f"sqlite:///{file}")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in _FILLED:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    return file
+
+
+_FILLED = (
+    "INSERT INTO source (name, root, first_seen_at) VALUES ('s', '/s', '2026-01-01')",
+    "INSERT INTO run (id, source, state, started_at) VALUES ('r', 's', 'running', '2026-01-01')",
+    "INSERT INTO generation (id, model, revision, chunker, collection, is_live, created_at)"
+    " VALUES ('g', 'm', 'r', 'c', 'headwater-g', 1, '2026-01-01')",
+    "INSERT INTO document (id, source, uri, outcome, stat_token, stat_trusted, n_bytes, media_type,"
+    " parser_key, first_seen_at, current_version)"
+    " VALUES ('d', 's', 'a.md', 'indexed', 't', 1, 1, 'text/markdown', 'p', '2026-01-01', 1)",
+    "INSERT INTO version (id, version_id, document_id, sha256, text_key, media_type, parser,"
+    " parser_version, title, language, properties, problems, run_id, indexed_at)"
+    " VALUES (1, 'v', 'd', 'h', 'k', 'text/markdown', 'p', '1', '', 'en', '{}', '[]', 'r',"
+    " '2026-01-01')",
+    "INSERT INTO chunk (id, generation, document_id, version, ordinal, char_start, char_end,"
+    " heading_path, n_tokens, embedding_key) VALUES ('c', 'g', 'd', 1, 0, 0, 1, '[]', 1, 'e')",
+    "INSERT INTO outcome (run_id, document_id, uri, outcome) VALUES ('r', 'd', 'a.md', 'indexed')",
+    "INSERT INTO intent (chunk_id, generation, run_id) VALUES ('c', 'g', 'r')",
+)
+
+
+def test_a_catalog_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(first_catalog):
+    with closing(Catalog(f"sqlite:///{first_catalog}")) as catalog:
+        with catalog.reading() as connection:
+            live = live_generation(connection)
+            assert live is not None
+            assert (live.id, live.collection) == ("g", "headwater-g")
+            assert reigning_at(connection, NOW) == "g"
+            assert set(load_chunks(connection, ["c"])) == {"c"}
+            assert open_intents(connection, "s") == {"c": "g"}
+            assert runs.count_outcomes(connection, "r") == {("indexed", None): 1}
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+        with pytest.raises(sa.exc.IntegrityError), catalog.writing() as connection:
+            connection.execute(sa.delete(tables.run))
 
 
 def test_opening_again_keeps_what_is_there(tmp_path):
