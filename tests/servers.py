@@ -11,7 +11,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,8 +21,16 @@ from typing import Final, Self
 import sqlalchemy as sa
 
 _READY_TIMEOUT_S: Final = 120
-_FAST: Final = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
+_FAST: Final = (
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=16MB",
+    "max_connections=60",
+    "autovacuum=off",
+)
 """What a database needs that is thrown away."""
+_STARTER: Final = ThreadPoolExecutor(1)
+"""Linux takes the end of the thread that started a process for the end of its parent."""
 
 
 def postgres_programs() -> Path | None:
@@ -63,7 +73,7 @@ class Postgres:
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=")
         options = [word for setting in (*settings, *_FAST) for word in ("-c", setting)]
         command = [*self._as_user, self._programs / "postgres", "-D", self._cluster, *options]
-        self._process = subprocess.Popen(_mortal(command), stderr=subprocess.DEVNULL, cwd="/")
+        self._process = _start(command)
         wait_for(self._answers)
 
     def stop(self) -> None:
@@ -78,7 +88,7 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://headwater@127.0.0.1:{self.port}/{database}"
 
-    def make_database(self, name: str, template: str = "template1") -> str:
+    def make_database(self, name: str, template: str = "template0") -> str:
         """The URL of a new database."""
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
@@ -103,13 +113,15 @@ def _as_somebody_else() -> list[str]:
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
-def _mortal(command: Sequence[str | Path]) -> Sequence[str | Path]:
-    """A command that ends when this process does, however that comes about, where Linux is."""
-    if shutil.which("setpriv") is None:
-        return command
-    if str(command[0]) == "setpriv":
-        return ["setpriv", "--pdeathsig=QUIT", *command[1:]]
-    return ["setpriv", "--pdeathsig=QUIT", *command]
+def _start(command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+    """A process that ends when this one does, however that comes about, where Linux is."""
+    words = [str(word) for word in command]
+    if shutil.which("setpriv") is not None:
+        rest = words[1:] if words[0] == "setpriv" else words
+        words = ["setpriv", "--pdeathsig=QUIT", *rest]
+    nowhere = subprocess.DEVNULL
+    begin = partial(subprocess.Popen, words, stdout=nowhere, stderr=nowhere, cwd="/")
+    return _STARTER.submit(begin).result()
 
 
 class Chroma:
@@ -127,9 +139,7 @@ class Chroma:
     def start(self) -> None:
         program = Path(sys.executable).with_name("chroma")
         place = ("--path", str(self._folder), "--host", "127.0.0.1", "--port", str(self.port))
-        self._process = subprocess.Popen(
-            _mortal([program, "run", *place]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._process = _start([program, "run", *place])
         wait_for(self._answers)
 
     def kill(self) -> None:
