@@ -27,9 +27,21 @@ def counter() -> TokenCounter:
     return TokenCounter(files.folder / "tokenizer.json", files.window)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
-    in_file = request.param == "sqlite"
+_ON_BOTH = ("test_catalog", "test_publishing", "test_building", "test_history")
+"""Modules whose tests are of what the databases do differently; the others run on SQLite."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rsplit(".", 1)[-1] in _ON_BOTH
+        metafunc.parametrize("database_kind", ["sqlite", "postgresql"] if both else ["sqlite"])
+
+
+@pytest.fixture
+def catalog(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Catalog]:
+    in_file = database_kind == "sqlite"
     url = f"sqlite:///{tmp_path / 'catalog.db'}" if in_file else request.getfixturevalue("database")
     with closing(Catalog(url)) as made:
         yield made
