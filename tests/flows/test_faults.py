@@ -17,7 +17,7 @@ from index.errors import StoreUnavailable
 from index.vectors import VectorStore
 from tests.memory import recall
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.proof]
 
 
 @pytest.fixture(autouse=True)

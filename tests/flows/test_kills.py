@@ -25,7 +25,7 @@ from tests.victims import (
     some_moment,
 )
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.proof]
 
 WORST = (
     "run started",

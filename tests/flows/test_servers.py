@@ -20,6 +20,7 @@ from tests.memory import Memory, recall
 from tests.servers import Chroma, Postgres, chroma_server
 
 pytestmark = [
+    pytest.mark.proof,
     pytest.mark.timeout(600),
     # Chroma's client leaves its connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

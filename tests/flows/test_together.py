@@ -15,6 +15,8 @@ from flows.wiring import open_stores
 from tests.fakes import FakeEmbedder
 from tests.memory import recall
 
+pytestmark = pytest.mark.proof
+
 WRITER = """
 import sys, time, pathlib
 from tests.fakes import FakeEmbedder
