@@ -219,7 +219,7 @@ def settle(report: dict[str, Any], source: str) -> None:
 
 
 def _settle(run: Run) -> RunReport:
-    error = check_corpus(run)
+    error = persistently(lambda: check_corpus(run))
     if run.withheld:
         error = (
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
