@@ -1,6 +1,6 @@
 """Making chunks again that are not in the vector store as they are to be; nothing is parsed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from index.batching import batches
@@ -38,7 +38,6 @@ def mend(
     for some in batches(chunk_ids):
         with index.catalog.reading() as connection:
             chunks = chunk_rows.load_chunks(connection, some)
-        _intend(index, chunks.values())
         n_mended += _mend(index, target, list(chunks.values()), lost, now)
     return n_mended, lost
 
@@ -48,17 +47,12 @@ def intend(index: Index, chunk_ids: Sequence[str]) -> None:
     for some in batches(chunk_ids):
         with index.catalog.reading() as connection:
             chunks = chunk_rows.load_chunks(connection, some)
-        _intend(index, chunks.values())
-
-
-def _intend(index: Index, chunks: Iterable[Held]) -> None:
-    by_source: dict[str, dict[str, str]] = {}
-    for held in chunks:
-        placed = held.placement
-        by_source.setdefault(held.provenance.source, {})[placed.chunk_id] = placed.generation
-    with index.catalog.writing() as connection:
-        for source, generation_of in by_source.items():
-            chunk_rows.add_intents(connection, source, generation_of)
+        by_source: dict[str, dict[str, str]] = {}
+        for chunk_id, held in chunks.items():
+            by_source.setdefault(held.provenance.source, {})[chunk_id] = held.placement.generation
+        with index.catalog.writing() as connection:
+            for source, generation_of in by_source.items():
+                chunk_rows.add_intents(connection, source, generation_of)
 
 
 def _mend(

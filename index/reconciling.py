@@ -147,9 +147,10 @@ def reconcile(
             found.to_probe.clear()
     hidden = _probe(index, target, found.to_probe, report)
     if repair:
-        intend(index, hidden)
+        bad = [*found.faulty, *hidden]
+        intend(index, bad)
         index.vectors.delete(collection, hidden)
-        n_mended, report.lost = mend(index, target, [*found.faulty, *hidden], now)
+        n_mended, report.lost = mend(index, target, bad, now)
         index.vectors.delete(collection, found.orphans)
         report.n_repaired = n_mended + len(found.orphans)
     return report
