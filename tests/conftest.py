@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from index.catalog.database import Catalog
 from tests.servers import Postgres, postgres_programs
@@ -14,7 +14,11 @@ from tests.servers import Postgres, postgres_programs
 ROOT = Path(__file__).parent.parent
 
 settings.register_profile(
-    "default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "default",
+    max_examples=60,
+    deadline=None,
+    phases=set(Phase) - {Phase.explain},  # It traces every line: several times the seconds.
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("default")
 

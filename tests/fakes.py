@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -115,6 +116,9 @@ class VectorsInMemory:
     def drop(self, collection: str) -> None:
         self._chunks.pop(collection, None)
         self._dimensions.pop(collection, None)
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        return nullcontext()  # There is no file to read.
 
     def close(self) -> None: ...
 
