@@ -2,7 +2,9 @@
 
 A folder belongs to one process at a time. Two that write to it lose vectors without a word, and
 one that only reads may write too, for it brings the search index up to date; so whoever opens a
-folder holds a lock on it, which the kernel takes away when the process ends.
+folder holds a lock on it, which the kernel takes away when the process ends. One that serves the
+folder to others writes its address into the lock file (`index.chroma_service`), and who finds the
+folder locked talks to that server.
 """
 
 import fcntl
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from index.chroma_service import address_in, lock_path, serves
 from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
 from index.importing import IMPORTING
 
@@ -54,16 +57,19 @@ class ChromaFolder:
         self._lock: IO[bytes] | None = None
 
     def open(self) -> "ClientAPI":
-        """Lock the folder and open it.
+        """Lock the folder and open it, or connect to the server that has it open.
 
         Raises:
-            StoreBusy: Another process has it open.
+            StoreBusy: Another process has it open, and serves it to nobody.
         """
         with IMPORTING:
             import chromadb
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+        held = lock_or_address(self._folder, self._wait_s)
+        if isinstance(held, str):
+            return ChromaServer(held).open()
+        self._lock = held
         settings = chromadb.Settings(anonymized_telemetry=False)
         return chromadb.PersistentClient(str(self._folder), settings)
 
@@ -150,18 +156,33 @@ def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
     raise error
 
 
-def _locked(path: Path, wait_s: float) -> IO[bytes]:
-    file = path.open("ab")
+def lock_or_address(folder: Path, wait_s: float) -> IO[bytes] | str:
+    """The lock on a Chroma folder, or the address of the server that holds it.
+
+    Args:
+        folder: Of the database.
+        wait_s: How long to wait for a holder that serves it to nobody.
+
+    Raises:
+        StoreBusy: Another process holds the lock.
+    """
+    file = lock_path(folder).open("a+b")
     give_up_at = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            address = address_in(folder)
+            if address and serves(address, folder):
+                file.close()
+                return address
             if time.monotonic() >= give_up_at:
                 file.close()
-                raise StoreBusy(f"vectors: another process has {path.stem} open") from None
+                raise StoreBusy(f"vectors: another process has {folder.name} open") from None
             time.sleep(_POLL_S)
         else:
+            # What a holder wrote that is no more.
+            file.truncate(0)
             return file
 
 
