@@ -49,6 +49,12 @@ def is_configured() -> bool:
     return bool(stored.get("profiles", {}).get(active, {}).get("PREFECT_API_URL"))
 
 
+def is_there(state_dir: Path) -> bool:
+    """Whether a Prefect API is there to be used, so that none is to be started."""
+    up = running(state_dir)
+    return is_configured() or (up is not None and bool(up.prefect_api))
+
+
 @contextmanager
 def prefect_server(state_dir: Path) -> Iterator[None]:
     """Have a Prefect API to run flows on, started if none is configured and none is up.

@@ -121,7 +121,7 @@ def _dashboard(ports: Ports, given: Sequence[str], known: Mapping[str, str]) -> 
     options += ["--state", state] if state else []
     return Part(
         "dashboard",
-        [sys.executable, "-m", "flows.dashboard", "--port", str(ports.dashboard), *options],
+        [sys.executable, "-m", "flows.up.dashboard", "--port", str(ports.dashboard), *options],
         lambda pid: _responds(url),
         known,
     )
