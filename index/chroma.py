@@ -55,6 +55,7 @@ class ChromaFolder:
         self._folder = folder
         self._wait_s = wait_s
         self._lock: IO[bytes] | None = None
+        self._server: ChromaServer | None = None
 
     def open(self) -> "ClientAPI":
         """Lock the folder and open it, or connect to the server that has it open.
@@ -68,7 +69,8 @@ class ChromaFolder:
         self._folder.mkdir(parents=True, exist_ok=True)
         held = lock_or_address(self._folder, self._wait_s)
         if isinstance(held, str):
-            return ChromaServer(held).open()
+            self._server = ChromaServer(held)
+            return self._server.open()
         self._lock = held
         settings = chromadb.Settings(anonymized_telemetry=False)
         return chromadb.PersistentClient(str(self._folder), settings)
@@ -86,6 +88,9 @@ class ChromaFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        if self._server is not None:
+            self._server.closed()
+            self._server = None
 
 
 class ChromaServer:
@@ -94,6 +99,7 @@ class ChromaServer:
     def __init__(self, url: str) -> None:
         """`url` is `http://HOST:PORT` or `https://…`."""
         self._url = urlsplit(url)
+        self._client: ClientAPI | None = None
 
     def open(self) -> "ClientAPI":
         """Connect to the server.
@@ -105,18 +111,23 @@ class ChromaServer:
             import chromadb
 
         secure = self._url.scheme == "https"
-        return chromadb.HttpClient(
+        self._client = chromadb.HttpClient(
             host=self._url.hostname or "localhost",
             port=self._url.port or (443 if secure else 8000),
             ssl=secure,
             settings=chromadb.Settings(anonymized_telemetry=False),
         )
+        return self._client
 
     def require_room(self) -> None:
         """Its disk is not ours to look at."""
 
     def closed(self) -> None:
-        """There is nothing to let go of."""
+        """Close the connections, which Chroma leaves open."""
+        if self._client is not None:
+            for one in (self._client, self._client._admin_client):  # type: ignore[attr-defined]
+                one._server._session.close()
+            self._client = None
 
 
 def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
