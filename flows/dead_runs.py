@@ -54,9 +54,9 @@ async def mark_dead(client: PrefectClient, *, exclusive: bool, unstarted: bool =
 
 def _is_dead(run: FlowRun, *, exclusive: bool, unstarted: bool) -> bool:
     pid = tagged(run.tags) or (_pid_by_worker(run) if exclusive else None)
-    began_at = run.start_time or run.expected_start_time or datetime.now(UTC)
     if pid is not None:
-        return not is_alive(pid, began_at)
+        # A process starts after its run was due, and before the run begins in it.
+        return not is_alive(pid, run.start_time or datetime.now(UTC))
     return unstarted and run.work_pool_name == POOL
 
 

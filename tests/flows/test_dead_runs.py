@@ -16,7 +16,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Running
 
 from flows import processes
-from flows.dead_runs import _all_but_newest, mark_dead
+from flows.dead_runs import _all_but_newest, _is_dead, mark_dead
+from flows.deploying import POOL
 from flows.lease import is_dead
 from flows.settings import load_settings
 
@@ -53,13 +54,21 @@ def test_a_run_of_a_dead_process_is_marked_and_others_are_not(prefect):
             for name, tag in tags.items()
         }
         await mark_dead(client, exclusive=True, unstarted=True)
-        return {
-            name: (await client.read_flow_run(run.id)).state_name for name, run in runs.items()
-        }
+        return {name: (await client.read_flow_run(run.id)).state_name for name, run in runs.items()}
 
     assert ask(judged) == {
         "dead": "Crashed", "alive": "Running", "elsewhere": "Running", "unknown": "Running",
     }  # fmt: skip
+
+
+def test_a_run_whose_process_has_just_started_is_not_dead():
+    run = FlowRun(
+        flow_id=uuid4(),
+        work_pool_name=POOL,
+        infrastructure_pid=str(os.getpid()),
+        expected_start_time=datetime.now(UTC) - timedelta(days=1),
+    )
+    assert not _is_dead(run, exclusive=True, unstarted=False)
 
 
 def due(deployment: UUID, minute: int, *, by_itself: bool = True) -> FlowRun:
