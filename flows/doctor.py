@@ -35,6 +35,7 @@ _PACKAGES: Final = (
     "sqlalchemy",
 )
 _MIN_FREE_MIB: Final = 500
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def _prefect(settings: Settings) -> str:
         return "the one that is configured"
     up = running(settings.state_dir)
     if up is not None:
-        if not prefect_runtime.answers(up.prefect_api):
+        # One that is busy may take its time.
+        if not any(prefect_runtime.answers(up.prefect_api) for _ in range(_ATTEMPTS)):
             logs = settings.state_dir / "up"
             raise UserError(f"that of headwater up, {up.prefect}, does not answer; see {logs}")
         return f"that of headwater up, {up.prefect}"

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from index.chroma_service import address_in, lock_path, serves
@@ -125,7 +125,8 @@ class ChromaServer:
     def closed(self) -> None:
         """Close the connections, which Chroma leaves open."""
         if self._client is not None:
-            for one in (self._client, self._client._admin_client):  # type: ignore[attr-defined]
+            client: Any = self._client
+            for one in (client, client._admin_client):
                 one._server._session.close()
             self._client = None
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class Up:
     def nearest(self, words: str) -> str:
         """The uri of what a search finds first."""
         (found,) = find_now(load_settings(self.folder / "headwater.toml"), words, 1, None)
-        return found.uri
+        return str(found.as_json()["uri"])
 
     def processes(self) -> list[psutil.Process]:
         """Of the command, and of all that it has ever started and that are left."""
@@ -86,8 +86,11 @@ class Up:
                 continue
         return found
 
-    def part(self, module: str) -> psutil.Process:
-        (found,) = (one for one in self.processes() if module in one.cmdline())
+    def parts(self, module: str) -> list[psutil.Process]:
+        found = []
+        for process in self.processes():
+            with suppress(psutil.Error):
+                found += [process] if module in process.cmdline() else []
         return found
 
     def scheduled_runs(self, *states: str) -> list[tuple[str, str]]:
@@ -167,9 +170,9 @@ def test_commands_use_the_servers_and_see_at_once_what_they_wrote(up):
 
 @pytest.mark.parametrize("module", ["flows.up.vectors", "flows.prefect_server", "flows.up.worker"])
 def test_a_part_that_is_killed_is_started_again(up, module):
-    before = up.part(module)
+    (before,) = up.parts(module)
     before.kill()
-    wait_for(lambda: [p for p in up.processes() if module in p.cmdline() and p.pid != before.pid])
+    wait_for(lambda: {one.pid for one in up.parts(module)} - {before.pid})
     assert "was ended by SIGKILL" in (up.folder / "errors").read_text()
 
 
