@@ -154,6 +154,17 @@ def drifted(faults: Mapping[str, int], *, n_mended: int) -> Condition:
     return Condition(Kind.DRIFT, "", severity, summary, "\n".join(lines))
 
 
+def heartbeat_failed(source: str, said: str) -> Condition:
+    """The URL that is called when a run has come to its end could not be."""
+    body = (
+        f"A run came to its end, and its heartbeat URL: {said}.\nWhoever waits for it may raise a "
+        "false alarm.\nCheck heartbeat_url in the settings, and the receiver. Call it again: "
+        f"headwater ingest {source}"
+    )
+    summary = "the heartbeat does not arrive"
+    return Condition(Kind.HEARTBEAT, source, Severity.WARNING, summary, body)
+
+
 def corpus_check_failed(source: str, severity: Severity, said: Sequence[str]) -> Condition:
     """Numbers of a run are out of their bounds; `said` has a line for each check."""
     n = len(said)

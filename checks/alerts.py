@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """The vector store is not what the catalog says."""
     SOURCE_UNAVAILABLE = "source_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
+    HEARTBEAT = "heartbeat"
+    """The URL that runs call when they come to their end does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ ENDINGS: Final[Mapping[str, str]] = {
     Kind.DRIFT: "catalog and vector store agree again",
     Kind.SOURCE_UNAVAILABLE: "it can be read again",
     Kind.STORE_UNAVAILABLE: "the stores can be used again",
+    Kind.HEARTBEAT: "its heartbeat arrives again",
 }
 """What to say of each kind when it ends."""
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from checks.alerts import Route
 from flows.setting_values import Duration
+from flows.up.settings import HeartbeatUrl
 from index.catalog.alerts import Severity
 
 
@@ -68,6 +69,8 @@ class AlertSettings(_Strict):
     targets: tuple[TargetSettings, ...] = ()
     repeat_after: Duration = timedelta(hours=24)
     """How long after its last message an alert that is still on is told again."""
+    heartbeat_url: HeartbeatUrl | None = None
+    """Called by each run that comes to its end: whoever waits for it knows that runs go on."""
     max_quarantined_share: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Of the documents of a source: when more are in quarantine, that is an error."""
 

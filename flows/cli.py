@@ -11,6 +11,7 @@ from flows.commands import (
     look,
     quarantine,
     reprocess,
+    serving,
     upkeep,
 )
 
@@ -34,6 +35,8 @@ app.command()(upkeep.reconcile)
 app.command()(upkeep.clean)
 app.add_typer(generation.app, name="generation")
 app.command()(erase.erase)
+app.command()(serving.up)
+app.command()(serving.deploy)
 app.command()(look.doctor)
 
 

@@ -25,7 +25,9 @@ from checks.alerts import in_words
 from checks.corpus import in_words as measured
 from flows.alert_status import AlertStatus
 from flows.doctor import Finding
+from flows.settings import Settings
 from flows.status import SourceStatus
+from flows.up.addresses import Addresses
 from index.catalog.measures import Measure
 from index.reconciling import Reconciliation
 from index.search import Result
@@ -239,6 +241,20 @@ def show_statuses(statuses: Sequence[SourceStatus]) -> None:
             f"{sum(status.quarantined.values()):,}",
             (status.last_run_state or "none").replace("_", " "),
         )
+    out.print(table)
+
+
+def show_addresses(addresses: Addresses, seconds: float, settings: Settings) -> None:
+    """The one screen of `headwater up`."""
+    out.print(f"[bold]headwater is up[/] after {seconds:.0f} s; Ctrl-C stops it")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    parts = {"dashboard": addresses.dashboard, "prefect": addresses.prefect}
+    for name, address in (parts | {"vectors": addresses.vectors}).items():
+        if address:
+            table.add_row(name, address)
+    for source in settings.sources:
+        table.add_row(f"source {escape(source.name)}", source.schedule or "no schedule")
+    table.add_row("logs", escape(str(settings.state_dir / "up")))
     out.print(table)
 
 

@@ -13,9 +13,12 @@ from flows import prefect_runtime
 from flows.errors import UserError
 from flows.settings import Settings
 from flows.sources import SourceUnreadable, list_source
+from flows.status import all_statuses
+from flows.up.addresses import running
 from flows.wiring import has_state, make_state_dir, open_catalog
 from index.catalog.alerts import undelivered
 from index.catalog.chunks import count_chunks
+from index.catalog.runs import RunState
 from index.embedding import ModelUnusable, find_model
 from index.errors import StoreUnavailable
 from parsers.contract import Limits, ParseOptions
@@ -32,6 +35,7 @@ _PACKAGES: Final = (
     "sqlalchemy",
 )
 _MIN_FREE_MIB: Final = 500
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _attempt("sandbox", _sandbox)
     yield _attempt("state directory", lambda: _state_dir(settings))
     yield _attempt("catalog", lambda: _catalog(settings))
-    yield _attempt("prefect api", _prefect)
+    yield _attempt("prefect api", lambda: _prefect(settings))
+    yield _attempt("runs", lambda: _runs(settings))
     yield _attempt("alerts", lambda: _alerts(settings))
     for source in settings.sources:
         yield _attempt(f"source {source.name}", partial(_source, source.uri, settings))
@@ -95,10 +100,29 @@ def _catalog(settings: Settings) -> str:
         return f"{count_chunks(connection):,} chunks (SQLite {sqlite3.sqlite_version})"
 
 
-def _prefect() -> str:
+def _prefect(settings: Settings) -> str:
     if prefect_runtime.is_configured():
         return "the one that is configured"
+    up = running(settings.state_dir)
+    if up is not None:
+        # One that is busy may take its time.
+        if not any(prefect_runtime.answers(up.prefect_api) for _ in range(_ATTEMPTS)):
+            logs = settings.state_dir / "up"
+            raise UserError(f"that of headwater up, {up.prefect}, does not answer; see {logs}")
+        return f"that of headwater up, {up.prefect}"
     return "none configured: each command starts its own"
+
+
+def _runs(settings: Settings) -> str:
+    if not has_state(settings):
+        return "none yet"
+    with open_catalog(settings) as catalog:
+        statuses = all_statuses(settings, catalog)
+    killed = [one.source for one in statuses if one.last_run_state == RunState.INTERRUPTED]
+    if killed:
+        names = ", ".join(killed)
+        raise UserError(f"the last run over {names} was interrupted: headwater ingest goes on")
+    return "none was interrupted"
 
 
 def _alerts(settings: Settings) -> str:

@@ -22,6 +22,7 @@ from index.catalog.database import Catalog
 from index.catalog.erased import Held
 from index.catalog.generations import all_generations
 from index.erasing import Cleared, Forgotten, clear, forget, remaining
+from index.errors import StoreBusy
 from index.identity import document_id
 from index.inspection import Inspection, Trace, inspect
 from index.records import iso
@@ -143,6 +144,7 @@ def erase(
     Raises:
         UsageError: There is no such document, or it is in several sources.
         LeaseHeld: Another process writes, longer than that.
+        StoreBusy: `headwater up` has the vectors open; nothing was erased.
         StoreUnavailable: A store failed: erase it again.
         NotErased: Something of it is still there.
     """
@@ -150,6 +152,7 @@ def erase(
     with open_catalog(settings) as catalog, index_lease(settings, catalog, wait_s=wait_s):
         named = _source_of(catalog, uri, source)
         with _open_stores(settings, catalog) as stores:
+            _require_files(settings, stores)
             forgotten = forget(stores, named, uri, who, now)
             cleared = clear(stores, report)
             n_left = remaining(stores, forgotten)
@@ -227,6 +230,16 @@ def _who() -> str:
     except (KeyError, OSError):  # A container's user may have no name.
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def _require_files(settings: Settings, stores: Stores) -> None:
+    """Chroma's folder must be ours to write anew: its files keep what is deleted."""
+    with stores.vectors.at_rest() as folder:
+        if folder is None and not settings.vectors_url:
+            raise StoreBusy(
+                "vectors: `headwater up` has them open, and their files keep what is deleted",
+                "Stop it, erase, and start it again.",
+            )
 
 
 def _require_gone(seen: Inspection, n_left: int) -> None:

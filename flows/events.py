@@ -58,7 +58,7 @@ def refreshed(report: RunReport) -> Happening:
     told = report.as_json()
     return _happening(
         EventName.SOURCE_REFRESHED,
-        _source(report.source),
+        source_resource(report.source),
         report.source,
         report.run_id,
         report.state.value,
@@ -69,7 +69,7 @@ def refreshed(report: RunReport) -> Happening:
 
 def failed(source: str, run_id: str, state: str, summary: str) -> Happening:
     """A run over a source failed, or was interrupted."""
-    resource = _source(source)
+    resource = source_resource(source)
     return _happening(EventName.RUN_FAILED, resource, source, run_id, str(state), summary)
 
 
@@ -77,7 +77,7 @@ def quarantined(source: str, run_id: str, new: Digest, n_open: int) -> Happening
     """Documents came into quarantine: one event for all of a run."""
     return _happening(
         EventName.DOCUMENT_QUARANTINED,
-        _source(source),
+        source_resource(source),
         source,
         run_id,
         new.n_entries,
@@ -101,7 +101,7 @@ def of_alert(step: Step) -> Happening:
     )
 
 
-def _source(name: str) -> str:
+def source_resource(name: str) -> str:
     return f"headwater.source.{name}"
 
 

@@ -20,6 +20,7 @@ from checks.balance import trips_removal_guard
 from flows.conversations import gather
 from flows.corpus_checks import check_corpus, check_listing
 from flows.errors import RunFailed
+from flows.heartbeat import beat
 from flows.indexing import (
     PARALLEL_BATCHES,
     STEP,
@@ -228,6 +229,8 @@ def _settle(run: Run) -> RunReport:
     figures = persistently(run.figures)
     report = run.report(figures, RunState.FAILED if error else None, error)
     persistently(lambda: run.end(report))
+    if report.state is not RunState.FAILED:
+        beat(run.index.catalog, run.settings, run.source)
     settle(report.as_json(), run.source.name)
     if report.state is RunState.FAILED:
         raise RunFailed(report)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from flows.errors import LeaseHeld
+from flows.processes import is_alive
 from flows.settings import Settings
 from index.catalog.database import Catalog
 
@@ -71,6 +72,21 @@ def index_lease(settings: Settings, catalog: Catalog, *, wait_s: float = 0) -> I
 def is_shared(settings: Settings) -> bool:
     """Whether several processes may write at a time."""
     return bool(settings.catalog_url and settings.vectors_url)
+
+
+def is_dead(settings: Settings, began_at: datetime) -> bool:
+    """Whether a run that began then, and of which no end is known, was killed.
+
+    Where several may write at a time only its successor finds that out.
+    """
+    if is_shared(settings):
+        return False
+    try:
+        holder = json.loads((settings.state_dir / "lease").read_text("utf-8"))
+        here, pid = holder["host"] == socket.gethostname(), int(holder["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return here and not is_alive(pid, began_at)
 
 
 def _enter(

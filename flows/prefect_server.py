@@ -1,10 +1,10 @@
-"""A Prefect server for one command, which ends with the process that started it.
+"""A Prefect server that ends with the process that started it: for one command, or lasting.
 
 Prefect can start a temporary server itself; that one prints tracebacks when it is stopped, gives
 up after 20 s on a busy machine, and lives on when its parent is killed. This one writes to a log
 file, and ends when the pipe on its standard input is closed, however that comes about.
 
-    python -m flows.prefect_server SOCKET_FD
+    python -m flows.prefect_server SOCKET_FD [lasting]
 """
 
 import os
@@ -15,8 +15,9 @@ import uvicorn
 
 
 def main() -> None:
-    # The temporary kind: no user interface, no schedulers, no loops that outlive the command.
-    os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
+    if sys.argv[2:] != ["lasting"]:
+        # No user interface, no schedulers, no loops that outlive the command.
+        os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
     os.environ["PREFECT__SERVER_FINAL"] = "1"
     config = uvicorn.Config(
         "prefect.server.api.server:create_app",
@@ -24,6 +25,7 @@ def main() -> None:
         fd=int(sys.argv[1]),
         log_level="error",
         lifespan="on",
+        timeout_graceful_shutdown=2,
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     uvicorn.Server(config).run()

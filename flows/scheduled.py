@@ -1,14 +1,19 @@
 """Flows that keep the stores in order, for schedules."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
+from flows.alerting import deliver_pending, settle_freshness
+from flows.outbox import RUN_BUDGET_S
 from flows.settings import load_settings
+from flows.status import all_statuses
 from flows.upkeep import clean_state, reconcile_index
+from flows.wiring import open_catalog
 
 
 @flow(name="reconcile", description="Compare the vector store with the catalog.")
@@ -69,3 +74,25 @@ def clean(
     """
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
     return asdict(clean_state(settings, wait_s=wait_s))
+
+
+@flow(name="freshness", description="Judge how stale sources are, and tell of it.")
+def freshness(config: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
+    """Judge how stale sources are, and deliver alerts that are pending.
+
+    Args:
+        config: The settings file; `headwater.toml` in the working directory if None.
+        state: The state directory, in place of the one in the settings.
+
+    Returns:
+        One for each source, as `headwater status --json` prints it.
+
+    Raises:
+        UserError: The settings are wrong.
+        StoreUnavailable: The catalog failed.
+    """
+    settings = load_settings(Path(config) if config else None, Path(state) if state else None)
+    with open_catalog(settings) as catalog:
+        settle_freshness(catalog, settings, datetime.now(UTC))
+        deliver_pending(catalog, settings, budget_s=RUN_BUDGET_S)
+        return [one.as_json() for one in all_statuses(settings, catalog)]

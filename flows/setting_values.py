@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 
 
@@ -21,7 +21,7 @@ def _duration(value: object) -> object:
         match = _DURATION.fullmatch(value.strip())
         if match is None:
             raise ValueError("a number and a unit, one of s, m, h, d, w: 90s, 2h, 1d")
-        return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
+        return timedelta(seconds=int(match.group(1)) * UNITS[match.group(2)])
     if isinstance(value, timedelta):
         return value
     raise ValueError('a number and a unit in quotes: "90s", "2h", "1d"')

@@ -21,6 +21,7 @@ from flows.alert_settings import AlertSettings
 from flows.delivery import is_understood
 from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
 from flows.setting_values import Duration, Strict
+from flows.up.settings import HeartbeatUrl, Schedule, ScheduleSettings, UpSettings
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL
 from index.plan import EVERYTHING
@@ -78,8 +79,10 @@ class SourceSettings(Strict):
     """A folder, a file, or any fsspec URL."""
     include: tuple[str, ...] = EVERYTHING
     exclude: tuple[str, ...] = _JUNK
-    schedule: str | None = None
-    """Cron, in UTC."""
+    schedule: Schedule | None = None
+    """Cron, in UTC, or an interval."""
+    heartbeat_url: HeartbeatUrl | None = None
+    """Called by each run that comes to its end, in place of the one in `alerts`."""
     freshness: Freshness = Freshness()
     required_metadata: tuple[FieldName, ...] = ()
     """Short for `metadata.FIELD.required = true`."""
@@ -173,6 +176,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
     alerts: AlertSettings = AlertSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
+    up: UpSettings = UpSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @classmethod
@@ -256,7 +261,8 @@ def _in_words(error: ValidationError, file: Path) -> str:
     if first["type"] == "extra_forbidden":
         return f"{file}: there is no setting {key}"
     message = first["msg"].removeprefix("Value error, ")
-    if key.startswith("alerts") and first["loc"][-1] not in _SHOWN_OF_ALERTS:
+    hidden = key.startswith("alerts") and first["loc"][-1] not in _SHOWN_OF_ALERTS
+    if hidden or key.endswith("heartbeat_url"):
         return f"{file}: {key} is wrong: {message}"
     return f"{file}: {key} = {first['input']!r} is wrong: {message}"
 

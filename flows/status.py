@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from checks.freshness import Clocks, FreshnessState, judge_freshness, percentiles, staleness
+from flows.lease import is_dead
 from flows.settings import Freshness, Settings
 from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.database import Catalog
+from index.catalog.runs import RunState
 from index.records import iso
 
 
@@ -95,5 +97,12 @@ def _status(settings: Settings, catalog: Catalog, name: str, root: str) -> Sourc
             documents=document_rows.count_by_outcome(connection, name),
             n_chunks=chunk_rows.count_chunks(connection, name),
             quarantined=quarantine.count_open(connection, name),
-            last_run_state=last["state"] if last else None,
+            last_run_state=_run_state(settings, last) if last else None,
         )
+
+
+def _run_state(settings: Settings, run: RowMapping) -> str:
+    """As the catalog has it, but for a run that was killed and that no other has followed."""
+    state: str = run["state"]
+    killed = state == RunState.RUNNING and is_dead(settings, run["started_at"])
+    return RunState.INTERRUPTED if killed else state

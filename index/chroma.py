@@ -2,7 +2,9 @@
 
 A folder belongs to one process at a time. Two that write to it lose vectors without a word, and
 one that only reads may write too, for it brings the search index up to date; so whoever opens a
-folder holds a lock on it, which the kernel takes away when the process ends.
+folder holds a lock on it, which the kernel takes away when the process ends. One that serves the
+folder to others writes its address into the lock file (`index.chroma_service`), and who finds the
+folder locked talks to that server.
 """
 
 import fcntl
@@ -12,10 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from index import swapping
+from index.chroma_service import address_in, lock_path, serves
 from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
 from index.importing import IMPORTING
 
@@ -70,15 +73,22 @@ class ChromaFolder:
         self._folder = folder
         self._wait_s = wait_s
         self._lock: IO[bytes] | None = None
+        self._server: ChromaServer | None = None
 
     def open(self) -> "ClientAPI":
-        """Lock the folder and open it.
+        """Lock the folder and open it, or connect to the server that has it open.
 
         Raises:
-            StoreBusy: Another process has it open.
+            StoreBusy: Another process has it open, and serves it to nobody.
         """
-        if self._lock is None:
-            self._lock = self._locked()
+        if self._lock is None and self._server is None:
+            held = lock_or_address(self._folder, self._wait_s)
+            if isinstance(held, str):
+                self._server = ChromaServer(held)
+            else:
+                self._lock = held
+        if self._server is not None:
+            return self._server.open()
         self._folder.mkdir(exist_ok=True)
         return _client(self._folder)
 
@@ -96,34 +106,36 @@ class ChromaFolder:
             swapping.blank_unused(self._folder)
             self._lock.close()
             self._lock = None
+        if self._server is not None:
+            self._server.closed()
+            self._server = None
 
     def tidy(self) -> None:
         """Chroma keeps the folders of collections that were deleted, with all their vectors."""
-        swapping.remove_strays(self._folder)
+        if self._server is None:
+            swapping.remove_strays(self._folder)
 
-    def beside(self) -> "ChromaFolder":
-        """A folder whose lock is the one on this folder, which must be held."""
-        return _FolderBeside(swapping.make_beside(self._folder))
+    def beside(self) -> "ChromaFolder | None":
+        """A folder whose lock is the one on this folder; None where a server has that."""
+        return _FolderBeside(swapping.make_beside(self._folder)) if self._lock else None
 
     def swap(self) -> None:
         """Killed anywhere, it is finished by the next to open the folder."""
         swapping.swap(self._folder)
 
     @contextmanager
-    def at_rest(self) -> Iterator[Path]:
+    def at_rest(self) -> Iterator[Path | None]:
         """The folder, locked; to open it within the block would be to wait for oneself.
 
         Raises:
-            StoreBusy: Another process has it open.
+            StoreBusy: Another process has it open, and serves it to nobody.
         """
-        with self._locked():
-            yield self._folder
-
-    def _locked(self) -> IO[bytes]:
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
-        swapping.settle(self._folder)
-        return lock
+        held = lock_or_address(self._folder, self._wait_s)
+        if isinstance(held, str):
+            yield None
+        else:
+            with held:
+                yield self._folder
 
 
 class _FolderBeside(ChromaFolder):
@@ -142,6 +154,7 @@ class ChromaServer:
     def __init__(self, url: str) -> None:
         """`url` is `http://HOST:PORT` or `https://…`."""
         self._url = urlsplit(url)
+        self._client: ClientAPI | None = None
 
     def open(self) -> "ClientAPI":
         """Connect to the server.
@@ -156,15 +169,22 @@ class ChromaServer:
         host, port = self._url.hostname or "localhost", self._url.port or (443 if secure else 8000)
         settings = chromadb.Settings(anonymized_telemetry=False)
         try:
-            return chromadb.HttpClient(host=host, port=port, ssl=secure, settings=settings)
+            client = chromadb.HttpClient(host=host, port=port, ssl=secure, settings=settings)
         except ValueError as error:
             raise StoreUnavailable(f"vectors: no Chroma server answers at {host}:{port}") from error
+        self._client = client
+        return client
 
     def require_room(self) -> None:
         """Its disk is not ours to look at."""
 
     def closed(self) -> None:
-        """There is nothing to let go of."""
+        """Close the connections, which Chroma leaves open."""
+        if self._client is not None:
+            client: Any = self._client
+            for one in (client, client._admin_client):
+                one._server._session.close()
+            self._client = None
 
     def at_rest(self) -> AbstractContextManager[None]:
         """Its files are not ours to read."""
@@ -224,18 +244,36 @@ def _client(folder: Path) -> "ClientAPI":
     return chromadb.PersistentClient(str(folder), chromadb.Settings(anonymized_telemetry=False))
 
 
-def _locked(path: Path, wait_s: float) -> IO[bytes]:
-    file = path.open("ab")
+def lock_or_address(folder: Path, wait_s: float) -> IO[bytes] | str:
+    """The lock on a Chroma folder, or the address of the server that holds it.
+
+    With the lock, a swap that somebody was killed in is finished.
+
+    Args:
+        folder: Of the database.
+        wait_s: How long to wait for a holder that serves it to nobody.
+
+    Raises:
+        StoreBusy: Another process holds the lock.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    file = lock_path(folder).open("a+b")
     give_up_at = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            address = address_in(folder)
+            if address and serves(address, folder):
+                file.close()
+                return address
             if time.monotonic() >= give_up_at:
                 file.close()
-                raise StoreBusy(f"vectors: another process has {path.stem} open") from None
+                raise StoreBusy(f"vectors: another process has {folder.name} open") from None
             time.sleep(_POLL_S)
         else:
+            file.truncate(0)  # What a holder wrote that is no more.
+            swapping.settle(folder)
             return file
 
 

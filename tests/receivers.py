@@ -109,3 +109,11 @@ def silent_receiver() -> Iterator[int]:
     finally:
         over.set()
         listener.close()
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -13,17 +13,23 @@ LAYERS = ("parsers", "index", "checks", "flows")
 """From the bottom up: each imports only itself and what stands before it."""
 HOMES = {
     "chromadb": {"index/vectors.py", "index/chroma.py"},
+    "chromadb_rust_bindings": {"index/chroma_service.py"},
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
     "apprise": {"flows/delivery.py"},
     "prefect": {
+        "flows/automations.py",
+        "flows/commands/serving.py",
+        "flows/dead_runs.py",
+        "flows/deploying.py",
         "flows/events.py",
         "flows/indexing.py",
         "flows/ingest.py",
         "flows/prefect_runtime.py",
         "flows/reprocess.py",
         "flows/scheduled.py",
+        "flows/up/worker.py",
     },
 }
 DRAWERS = {"utils", "util", "common", "core", "base", "helpers", "misc"}

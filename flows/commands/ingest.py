@@ -53,7 +53,7 @@ def ingest(
     with told_in_one_line():
         from flows import console
         from flows.errors import UsageError
-        from flows.prefect_runtime import is_configured, prefect_server
+        from flows.prefect_runtime import is_there, prefect_server
         from flows.progress import watching
         from flows.selection import require_place
         from flows.settings import load_settings
@@ -66,7 +66,7 @@ def ingest(
         for named in chosen:
             require_place(settings, named)
         make_state_dir(settings)
-        if not is_configured():
+        if not is_there(settings.state_dir):
             console.err.print("Starting Prefect; this takes about ten seconds…", style="dim")
         reports = []
         with prefect_server(settings.state_dir):

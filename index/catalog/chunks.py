@@ -139,7 +139,7 @@ def page_of_chunks(
     """
     chunk = tables.chunk.c
     place = sa.tuple_(chunk.document_id, chunk.ordinal)
-    where = (chunk.generation == generation) & (place > sa.tuple_(*after))
+    where = (chunk.generation == generation) & (place > sa.tuple_(*map(sa.literal, after)))
     query = _select(tables.chunk).where(where).order_by(chunk.document_id, chunk.ordinal)
     return [_held(row) for row in connection.execute(query.limit(size)).mappings()]
 

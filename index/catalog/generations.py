@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from index.catalog import tables
 from index.catalog.upsert import upsert
@@ -63,7 +63,11 @@ def _find(connection: Connection, where: sa.ColumnElement[bool]) -> list[Generat
         one.id, one.model, one.revision, one.chunker, one.collection, one.state, one.built_up_to
     )
     rows = connection.execute(query.where(where).order_by(one.created_at, one.id))
-    return [Generation(*row[:5], GenerationState(row[5]), row[6]) for row in rows]
+    return [_generation(row) for row in rows.mappings()]
+
+
+def _generation(row: RowMapping) -> Generation:
+    return Generation(**{**row, "state": GenerationState(row["state"])})
 
 
 def add_generation(connection: Connection, generation: Generation, now: datetime) -> None:

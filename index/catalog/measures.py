@@ -92,12 +92,20 @@ def count_corpus(connection: Connection, source: str, generation: str) -> Corpus
         .select_from(joined)
         .where(here)
     )
-    documents = connection.execute(query).one()
-    chunks = connection.execute(_chunks_of(source, generation)).one()
-    return CorpusCounts(*documents, *chunks, _languages(connection, source))
+    n_documents, n_quarantined, n_unreadable = connection.execute(query).one()
+    n_searchable, n_chunks, n_distinct = connection.execute(_chunks_of(source, generation)).one()
+    return CorpusCounts(
+        n_documents=n_documents,
+        n_quarantined=n_quarantined,
+        n_unreadable=n_unreadable,
+        n_searchable=n_searchable,
+        n_chunks=n_chunks,
+        n_distinct_chunks=n_distinct,
+        languages=_languages(connection, source),
+    )
 
 
-def _chunks_of(source: str, generation: str) -> sa.Select[int, int, int]:
+def _chunks_of(source: str, generation: str) -> sa.Select[tuple[int, int, int]]:
     """Documents with chunks, chunks, and chunks that differ."""
     held = tables.chunk.c
     return (

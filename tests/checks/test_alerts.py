@@ -192,6 +192,7 @@ def test_each_text_says_what_to_do():
             "handbook", FreshnessState.ERROR, DAY, warn_after=DAY / 12, error_after=DAY / 2
         ),
         alert_texts.drifted({"missing": 1, "wrong_metadata": 2}, n_mended=0),
+        alert_texts.heartbeat_failed("handbook", "x"),
         quarantined(digest(1), digest(1)),
     ]
     assert all("headwater " in one.body for one in told)

@@ -1,0 +1,1 @@
+"""`headwater up`: servers, schedules and dashboard as one command."""
