@@ -2,7 +2,17 @@
 
 import typer
 
-from flows.commands import alerts, checks, generation, ingest, look, quarantine, reprocess, upkeep
+from flows.commands import (
+    alerts,
+    checks,
+    dashboard,
+    generation,
+    ingest,
+    look,
+    quarantine,
+    reprocess,
+    upkeep,
+)
 
 app = typer.Typer(
     name="headwater",
@@ -23,6 +33,7 @@ app.command()(look.explain)
 app.command()(upkeep.reconcile)
 app.command()(upkeep.clean)
 app.add_typer(generation.app, name="generation")
+app.command()(dashboard.dashboard)
 app.command()(look.doctor)
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from flows.alert_settings import AlertSettings
+from flows.dashboard_settings import DashboardSettings
 from flows.delivery import is_understood
 from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
 from flows.setting_values import Duration, Strict
@@ -173,6 +174,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
     alerts: AlertSettings = AlertSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @classmethod

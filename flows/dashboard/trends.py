@@ -1,0 +1,61 @@
+"""How a source went over its last runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection, RowMapping
+
+from index.catalog.browsing import Paging, page_of_runs
+from index.plan import Outcome
+
+SHOWN: Final = (Outcome.INDEXED, Outcome.PARTIAL, Outcome.QUARANTINED, Outcome.REMOVED)
+"""What a chart of outcomes shows; what a run left as it was would dwarf it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run's lag."""
+
+    at: datetime
+    lag_s: float
+    """95 of 100 documents that became searchable in it took no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomesOfRun:
+    """What a run did, but for what it left as it was."""
+
+    run_id: str
+    at: datetime
+    state: str
+    counts: Mapping[str, int]
+
+
+def lag_points(connection: Connection, source: str, n_runs: int) -> list[Point]:
+    """Of the last runs of a source that made something searchable, the oldest first."""
+    points = [
+        Point(row["started_at"], lag["p95"])
+        for row in page_of_runs(connection, source, Paging(n_runs))
+        if (lag := _reported(row, "lag_seconds"))
+    ]
+    return points[::-1]
+
+
+def outcomes_of_runs(rows: Sequence[RowMapping]) -> list[OutcomesOfRun]:
+    """Of runs, the newest first, what they did; the oldest first."""
+    return [
+        OutcomesOfRun(
+            row["id"],
+            row["started_at"],
+            row["state"],
+            {outcome.value: _reported(row, "documents").get(outcome.value, 0) for outcome in SHOWN},
+        )
+        for row in reversed(rows)
+    ]
+
+
+def _reported(row: RowMapping, part: str) -> Mapping[str, Any]:
+    report: Mapping[str, Any] = row["report"] or {}
+    return report.get(part) or {}
