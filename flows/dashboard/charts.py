@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from flows.dashboard.trends import SHOWN, OutcomesOfRun, Point
-from flows.dashboard.words import rough
+from flows.dashboard.words import plural, rough
 
 _TICKS_S: Final = (1, 10, 60, 600, 3_600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000)
-_LEFT: Final = 58
+_LEFT: Final = 66
 _RIGHT: Final = 8
 _TOP: Final = 10
-_BOTTOM: Final = 24
+_BOTTOM: Final = 26
 _MAX_TICKS: Final = 5
 
 
@@ -100,14 +100,14 @@ def lag_chart(
     *,
     warn_after_s: float,
     error_after_s: float,
-    width: int = 720,
+    width: int = 500,
     height: int = 220,
 ) -> LineChart | None:
     """Lag over time, on a logarithmic scale with the objective in it; None of nothing."""
     if not points:
         return None
     bottom = height - _BOTTOM
-    low = _log(min(point.lag_s for point in points))
+    low = _log(min(point.lag_s for point in points) / 2)
     high = _log(max(max(point.lag_s for point in points), error_after_s) * 1.5)
 
     def y(seconds: float) -> float:
@@ -137,7 +137,7 @@ def lag_chart(
 
 
 def outcome_chart(
-    runs: Sequence[OutcomesOfRun], width: int = 720, height: int = 180
+    runs: Sequence[OutcomesOfRun], width: int = 500, height: int = 220
 ) -> BarChart | None:
     """What runs did, a bar for each, the oldest first; None without any."""
     if not runs:
@@ -160,7 +160,10 @@ def outcome_chart(
     ticks = [Mark(bottom, "0"), Mark(round(bottom - most * scale, 1), f"{most:,}")]
     changed = sum(sum(run.counts.values()) for run in runs)
     n_failed = sum(bar.failed for bar in bars)
-    summary = f"{len(runs):,} runs, {changed:,} documents changed, {n_failed:,} runs failed."
+    summary = (
+        f"{plural(len(runs), 'run')}, {plural(changed, 'document')} changed, "
+        f"{plural(n_failed, 'run')} failed."
+    )
     return BarChart(width, height, _LEFT, bottom, bars, ticks, summary)
 
 
@@ -184,7 +187,7 @@ def _run_in_words(run: OutcomesOfRun) -> str:
 def _lag_in_words(points: Sequence[Point]) -> str:
     last, worst = points[-1], max(points, key=lambda point: point.lag_s)
     return (
-        f"Lag of {len(points):,} runs that changed something: {rough(last.lag_s)} in the last, "
+        f"Lag of {plural(len(points), 'run')} that changed something: {rough(last.lag_s)} in the last, "
         f"{rough(worst.lag_s)} at worst, on {worst.at:%Y-%m-%d}."
     )
 
