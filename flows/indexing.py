@@ -79,6 +79,7 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
             rule_against=run.rule_against,
             clock=run.clock,
             run_id=run.id,
+            listed_at=run.listed_at,
         )
         _run_batches(run, workshop, list(_batches(changed)), known)
 

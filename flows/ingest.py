@@ -159,11 +159,12 @@ def _finish_what_was_begun(run: Run) -> None:
 def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
+    run.listed_at = datetime.now(UTC)
     files = list_source(run.source.uri, run.settings.state_dir)
     gathered = gather(files, run.rule_against, include_private=run.source.include_private)
     listing = attach(gathered)
     with run.index.catalog.writing() as connection:
-        run_rows.mark_checked(connection, source, datetime.now(UTC))
+        run_rows.mark_checked(connection, source, run.listed_at)
     return listing
 
 

@@ -13,6 +13,7 @@ from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_kille
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
 from flows.events import Happening, publish
+from flows.freshness import record_freshness
 from flows.outages import persistently
 from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
@@ -23,6 +24,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.erased import erased_uris
 from index.catalog.runs import RunKind, RunState
+from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known, rules
 from index.stores import Index
@@ -51,6 +53,8 @@ class Run:
     attempt: Attempt = Attempt()
     """What is different in it from what the settings say."""
     clock: StageClock = field(default_factory=StageClock)
+    listed_at: datetime | None = None
+    """When it began to list the source."""
     n_found: int = 0
     took_over: Sequence[str] = ()
     """Runs of the same source that had been killed."""
@@ -147,6 +151,8 @@ class Run:
             ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
             if ended_well and self.kind is RunKind.INGEST:
                 run_rows.mark_succeeded(connection, self.source.name, now)
+            mark_stale(connection, self.source.name, now)
+            record_freshness(connection, self.source.name, self.source.freshness.objective, now)
             end = RunEnd(report, cause, self.found, self.kind)
             happened = settle_alerts(connection, self.settings, end, now)
         publish(happened)
