@@ -6,6 +6,7 @@ from flows.commands import (
     alerts,
     checks,
     dashboard,
+    erase,
     generation,
     ingest,
     look,
@@ -34,6 +35,7 @@ app.command()(upkeep.reconcile)
 app.command()(upkeep.clean)
 app.add_typer(generation.app, name="generation")
 app.command()(dashboard.dashboard)
+app.command()(erase.erase)
 app.command()(look.doctor)
 
 

@@ -17,6 +17,10 @@ class LeaseHeld(UserError):
     """Another process writes to the same state directory."""
 
 
+class NotErased(UserError):
+    """What was to be erased was found when everything was read back."""
+
+
 class Interrupted(Exception):
     """The run was told to stop."""
 

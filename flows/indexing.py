@@ -27,7 +27,7 @@ from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import DocumentOutcome
-from index.plan import Known, Listed, Outcome, by_container, rules
+from index.plan import Known, Listed, Outcome, by_container
 from index.publishing import Written, embed, publish, retire
 
 _Value = TypeVar("_Value")
@@ -76,9 +76,10 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
             contract=contract,
             fields=fields,
             expected=run.expected,
-            rule_against=rules(run.source.include, run.source.exclude),
+            rule_against=run.rule_against,
             clock=run.clock,
             run_id=run.id,
+            listed_at=run.listed_at,
         )
         _run_batches(run, workshop, list(_batches(changed)), known)
 
@@ -237,7 +238,7 @@ def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:
 
 
 def rule_on_member(run: Run, uri: str) -> str:
-    return rules(run.source.include, run.source.exclude)(uri) or "include_private is not set"
+    return run.rule_against(uri) or "include_private is not set"
 
 
 def as_still_quarantined(document: Known) -> DocumentOutcome:

@@ -50,7 +50,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.converging import recover
-from index.plan import Known, Listed, Outcome, Plan, make_plan, rules
+from index.plan import Known, Listed, Outcome, Plan, make_plan
 from index.stores import Index
 
 
@@ -159,12 +159,12 @@ def _finish_what_was_begun(run: Run) -> None:
 def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
+    run.listed_at = datetime.now(UTC)
     files = list_source(run.source.uri, run.settings.state_dir)
-    rule_against = rules(run.source.include, run.source.exclude)
-    gathered = gather(files, rule_against, include_private=run.source.include_private)
+    gathered = gather(files, run.rule_against, include_private=run.source.include_private)
     listing = attach(gathered)
     with run.index.catalog.writing() as connection:
-        run_rows.mark_checked(connection, source, datetime.now(UTC))
+        run_rows.mark_checked(connection, source, run.listed_at)
     return listing
 
 
@@ -180,6 +180,7 @@ def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, ve
         run.expected,
         include=run.source.include,
         exclude=run.source.exclude,
+        erased=run.erased,
         verify=verify,
     )
 

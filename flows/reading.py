@@ -178,7 +178,9 @@ class _Reader:
         if before is not None and before.outcome is not Outcome.SKIPPED:
             self._done.retired.append(before)
         else:
-            self._done.skipped.append(seen_as(self._workshop, read, "", key))
+            seen = seen_as(self._workshop, read, "", key)
+            # Of what is not read, not even what its bytes are is kept.
+            self._done.skipped.append(replace(seen, sha256=None))
         self._done.removed += self._inside.get(read.uri, ())
 
     def _holds(self, read: Read, before: Known) -> bool:

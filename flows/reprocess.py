@@ -38,7 +38,7 @@ from index.catalog.database import Catalog
 from index.catalog.quarantine import EntryState
 from index.catalog.runs import RunKind, find_source
 from index.converging import recover
-from index.plan import MEMBER, Known, Listed, Outcome, rules
+from index.plan import MEMBER, Known, Listed, Outcome
 from parsers.registry import names, type_read_by
 
 given_passwords: ContextVar[tuple[str, ...]] = ContextVar("given_passwords", default=())
@@ -127,7 +127,8 @@ def reprocess(
             raise UsageError("no entry in quarantine is like that: headwater quarantine list")
         return [
             _reprocess_source(
-                with_limits(settings, limits or {}),
+                settings,
+                limits or {},
                 catalog,
                 _source(settings, catalog, name),
                 entries,
@@ -151,6 +152,7 @@ def _entries(catalog: Catalog, choice: Choice) -> dict[str, list[RowMapping]]:
 
 def _reprocess_source(
     settings: Settings,
+    limits: Mapping[str, float],
     catalog: Catalog,
     source: SourceSettings,
     entries: Sequence[RowMapping],
@@ -158,16 +160,19 @@ def _reprocess_source(
     who: str,
     wait_s: float,
 ) -> dict[str, Any]:
+    # What is expected of results is what the settings say: what holds for one attempt must not
+    # make the next run read the documents again.
+    expected = make_expectation(settings, source)
     with (
         source_lease(settings, catalog, source.name, wait_s=wait_s),
         open_index(settings, catalog) as index,
     ):
         run = Run(
             uuid.uuid4().hex,
-            settings,
+            with_limits(settings, limits),
             source,
             index,
-            make_expectation(settings, source),
+            expected,
             watching.get(),
             RunKind.REPROCESS,
             attempt,
@@ -208,8 +213,7 @@ def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
 
 def _listed(run: Run, roots: set[str]) -> list[Listed]:
     files = list_source(run.source.uri, run.settings.state_dir)
-    rule_against = rules(run.source.include, run.source.exclude)
-    listing = attach(gather(files, rule_against, include_private=run.source.include_private))
+    listing = attach(gather(files, run.rule_against, include_private=run.source.include_private))
     return [one for one in listing if one.uri in roots and not one.skip_rule]
 
 

@@ -13,6 +13,7 @@ from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_kille
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
 from flows.events import Happening, publish
+from flows.freshness import record_freshness
 from flows.outages import persistently
 from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
@@ -21,9 +22,11 @@ from flows.settings import Settings, SourceSettings
 from flows.verdicts import verdicts_of_run
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
+from index.catalog.erased import erased_uris
 from index.catalog.runs import RunKind, RunState
+from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
-from index.plan import Expectation, Known
+from index.plan import Expectation, Known, rules
 from index.stores import Index
 
 
@@ -50,6 +53,8 @@ class Run:
     attempt: Attempt = Attempt()
     """What is different in it from what the settings say."""
     clock: StageClock = field(default_factory=StageClock)
+    listed_at: datetime | None = None
+    """When it began to list the source."""
     n_found: int = 0
     took_over: Sequence[str] = ()
     """Runs of the same source that had been killed."""
@@ -63,12 +68,19 @@ class Run:
     """Documents that their container no longer holds."""
     retired_members: list[Known] = field(default_factory=list)
     """Documents in containers that a rule excludes from now on."""
+    erased: frozenset[str] = frozenset()
+    """Uris of documents that are kept away, with all that they hold."""
     found: list[Condition] = field(default_factory=list)
     """What its checks found that people are to be told."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def rule_against(self) -> Callable[[str], str]:
+        """Of a uri, the rule that excludes it; empty if none does."""
+        return rules(self.source.include, self.source.exclude, self.erased)
 
     def count(self, part: Tally, *, n_members: int = 0) -> None:
         """Add what a part of the run has done, and how many documents it found inside others."""
@@ -139,6 +151,8 @@ class Run:
             ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
             if ended_well and self.kind is RunKind.INGEST:
                 run_rows.mark_succeeded(connection, self.source.name, now)
+            mark_stale(connection, self.source.name, now)
+            record_freshness(connection, self.source.name, self.source.freshness.objective, now)
             end = RunEnd(report, cause, self.found, self.kind)
             happened = settle_alerts(connection, self.settings, end, now)
         publish(happened)
@@ -172,6 +186,7 @@ def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
     now = datetime.now(UTC)
     with run.index.catalog.writing() as connection:
         quarantine.stop_retrying(connection, run.source.name, now)
+        run.erased = erased_uris(connection, run.source.name)
         run.took_over = run_rows.start_run(
             connection,
             run_id=run.id,

@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from checks.freshness import Objective
 from flows.alert_settings import AlertSettings
 from flows.dashboard_settings import DashboardSettings
 from flows.delivery import is_understood
@@ -60,6 +61,19 @@ class Freshness(Strict):
 
     warn_after: Duration = timedelta(hours=2)
     error_after: Duration = timedelta(hours=24)
+    target: Annotated[float, Field(gt=0, le=1)] = 0.99
+    """Share of the time in which the source is to be within `error_after`."""
+
+    @property
+    def objective(self) -> Objective:
+        return Objective(self.warn_after, self.error_after, self.target)
+
+
+class CanarySettings(Strict):
+    """Measuring how long a change takes until a search finds it, with a document of our own."""
+
+    enabled: bool = False
+    """Let `headwater canary` write it; the source must be a folder on this machine."""
 
 
 class PasswordSettings(Strict):
@@ -82,6 +96,9 @@ class SourceSettings(Strict):
     schedule: str | None = None
     """Cron, in UTC."""
     freshness: Freshness = Freshness()
+    keep_last_good: bool = True
+    """Keep what is searchable of a document that can no longer be read, marked as stale."""
+    canary: CanarySettings = CanarySettings()
     required_metadata: tuple[FieldName, ...] = ()
     """Short for `metadata.FIELD.required = true`."""
     metadata: dict[FieldName, FieldSettings] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from index import swapping
 from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
 from index.importing import IMPORTING
 
@@ -43,6 +44,18 @@ class ChromaHome(Protocol):
         """Told that the client was closed."""
         ...
 
+    def tidy(self) -> None:
+        """Remove what collections that are gone have left; no client is open."""
+        ...
+
+    def beside(self) -> "ChromaHome | None":
+        """An empty place to build anew in; None if the files are not ours."""
+        ...
+
+    def swap(self) -> None:
+        """Put what was built in the place beside here; no client is open."""
+        ...
+
 
 class ChromaFolder:
     """A Chroma database on disk, in this process."""
@@ -59,17 +72,16 @@ class ChromaFolder:
         Raises:
             StoreBusy: Another process has it open.
         """
-        with IMPORTING:
-            import chromadb
-
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
-        settings = chromadb.Settings(anonymized_telemetry=False)
-        return chromadb.PersistentClient(str(self._folder), settings)
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        if self._lock is None:
+            self._lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+            swapping.settle(self._folder)
+        self._folder.mkdir(exist_ok=True)
+        return _client(self._folder)
 
     def require_room(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._folder).free
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder.parent).free
         if free < _ROOM:
             raise DiskFull(
                 f"vectors: {free // 2**20} MiB free where {_ROOM // 2**20} MiB are needed",
@@ -78,8 +90,31 @@ class ChromaFolder:
 
     def closed(self) -> None:
         if self._lock is not None:
+            swapping.blank_unused(self._folder)
             self._lock.close()
             self._lock = None
+
+    def tidy(self) -> None:
+        """Chroma keeps the folders of collections that were deleted, with all their vectors."""
+        swapping.remove_strays(self._folder)
+
+    def beside(self) -> "ChromaFolder":
+        """A folder whose lock is the one on this folder, which must be held."""
+        return _FolderBeside(swapping.make_beside(self._folder))
+
+    def swap(self) -> None:
+        """Killed anywhere, it is finished by the next to open the folder."""
+        swapping.swap(self._folder)
+
+
+class _FolderBeside(ChromaFolder):
+    """A folder that nobody else looks for."""
+
+    def open(self) -> "ClientAPI":
+        return _client(self._folder)
+
+    def closed(self) -> None:
+        swapping.blank_unused(self._folder)
 
 
 class ChromaServer:
@@ -111,6 +146,15 @@ class ChromaServer:
 
     def closed(self) -> None:
         """There is nothing to let go of."""
+
+    def tidy(self) -> None:
+        """Its files are not ours to touch."""
+
+    def beside(self) -> None:
+        """Its files are not ours to build."""
+
+    def swap(self) -> None:
+        """Never asked for: there is no place beside it."""
 
 
 def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
@@ -148,6 +192,13 @@ def ask(action: Callable[[], _Answer], timeout_s: float) -> _Answer:
     if isinstance(error, OSError | ValueError | httpx.HTTPError):
         raise StoreUnavailable(f"vectors: {type(error).__name__}") from error
     raise error
+
+
+def _client(folder: Path) -> "ClientAPI":
+    with IMPORTING:
+        import chromadb
+
+    return chromadb.PersistentClient(str(folder), chromadb.Settings(anonymized_telemetry=False))
 
 
 def _locked(path: Path, wait_s: float) -> IO[bytes]:

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
 from index.identity import fold
+from index.markup import plain
 from index.tokens import TokenCounter
 from parsers.document import Block, BlockKind, ParsedDocument
-from parsers.media_type import EML, MARKDOWN, MSG
+from parsers.media_type import EML, MSG
 
 _CHARACTERS_PER_TOKEN: Final = 3
 """Blocks of fewer characters for each token of the target are sure to fit into a chunk."""
@@ -25,11 +26,11 @@ _MAILS: Final = (EML, MSG)
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LINE_END: Final = re.compile(r"\n+")
-_MARKDOWN_LINK: Final = re.compile(
-    r"!?\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])"
+_ITEM_END: Final = re.compile(
+    r"(?<=[.!?…])(?<!\d\.)[\"'”’)\]]*\s+|(?<=[。！？])"
+    r"|\n(?=[ \t]*(?:\n|[-*+•][ \t]|\d{1,3}[.)][ \t]))"
 )
-_MARKDOWN_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|\{[{%].*?[%}]\}", re.S)
-_MARKDOWN_MARKER: Final = re.compile(r"(?m)^\s{0,3}(?:#{1,6}|>+|[-*+]|\d+[.)])\s+|[*_`]{2,3}|\|")
+"""Of a sentence, or of the item above another one; not of a line, for items are wrapped anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class ChunkerSettings:
     """Of title and headings, which are embedded with the text."""
     max_header_tokens: int = 40
     """Of a table's header row, which is embedded with each group of later rows."""
-    version: int = 1
+    version: int = 2
     """Of this module's rules."""
 
     @property
     def max_characters(self) -> int:
-        """Of a chunk: a word that the tokenizer doesn't know is one token, however long it is."""
+        """Of a chunk, beside white space: a word that the tokenizer doesn't know is one token."""
         return self.target_tokens * _MAX_CHARACTERS_PER_TOKEN
 
     @property
@@ -123,6 +124,8 @@ class _Piece:
     header: str = ""
     """Of the table whose later rows it is."""
     n_tokens: int = 0
+    n_characters: int = 0
+    """White space not counted: the same text wrapped or padded anew is cut in the same places."""
 
 
 def _pieces(document: ParsedDocument, settings: ChunkerSettings) -> Iterator[_Piece]:
@@ -139,12 +142,14 @@ def _pieces(document: ParsedDocument, settings: ChunkerSettings) -> Iterator[_Pi
 
 
 def _parts(text: str, block: Block, settings: ChunkerSettings) -> Iterator[tuple[int, int]]:
-    """Sentences of prose; lines of anything else that is too long to stay whole."""
+    """Sentences of prose; parts of anything else that is too long to stay whole."""
     if block.kind in (BlockKind.PARAGRAPH, BlockKind.QUOTE):
         return _split(text, block.start, block.end, _SENTENCE_END)
-    if block.end - block.start > settings.target_tokens * _CHARACTERS_PER_TOKEN:
-        return _split(text, block.start, block.end, _LINE_END)
-    return iter([(block.start, block.end)])
+    n_characters = len(fold(text[block.start : block.end]))
+    if n_characters <= settings.target_tokens * _CHARACTERS_PER_TOKEN:
+        return iter([(block.start, block.end)])
+    cut = _ITEM_END if block.kind is BlockKind.LIST_ITEM else _LINE_END
+    return _split(text, block.start, block.end, cut)
 
 
 def _split(text: str, start: int, end: int, cut: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -163,11 +168,12 @@ def _measured(
     settings: ChunkerSettings,
 ) -> Iterator[_Piece]:
     """The pieces with their sizes; those that are too long for a chunk are cut between words."""
-    texts = [_plain(document, piece.start, piece.end) for piece in pieces]
+    texts = [plain(document, piece.start, piece.end) for piece in pieces]
     longest = settings.max_characters
     for piece, n_tokens in zip(pieces, counter.count(texts), strict=True):
-        if n_tokens <= settings.target_tokens and piece.end - piece.start <= longest:
-            yield replace(piece, n_tokens=n_tokens)
+        n_characters = _n_characters(document.text, piece.start, piece.end)
+        if n_tokens <= settings.target_tokens and n_characters <= longest:
+            yield replace(piece, n_tokens=n_tokens, n_characters=n_characters)
         else:
             yield from _cut(piece, document.text, counter, settings.target_tokens, longest)
 
@@ -177,15 +183,21 @@ def _cut(
 ) -> Iterator[_Piece]:
     """Parts of a piece of at most so many tokens and characters, cut where a token begins."""
     starts = [piece.start + offset for offset in counter.starts(text[piece.start : piece.end])]
+    longest = re.compile(rf"(?:\s*+\S){{{max_characters}}}")
     first, start = 0, piece.start
     while start < piece.end:
         last = first + max_tokens
         end = starts[last] if last < len(starts) else piece.end
-        if end - start > max_characters:
-            end = start + max_characters
+        if too_long := longest.match(text, start, end):
+            end = too_long.end()
             last = bisect_left(starts, end)
-        yield replace(piece, start=start, end=end, n_tokens=last - first)
+        n_characters = _n_characters(text, start, end)
+        yield replace(piece, start=start, end=end, n_tokens=last - first, n_characters=n_characters)
         first, start = last, end
+
+
+def _n_characters(text: str, start: int, end: int) -> int:
+    return sum(map(len, text[start:end].split()))
 
 
 def _packed(
@@ -208,7 +220,7 @@ def _ends_before(piece: _Piece, group: Sequence[_Piece], settings: ChunkerSettin
     if piece.kind is BlockKind.HEADING and group[-1].kind is not BlockKind.HEADING:
         return True
     n_tokens = sum(member.n_tokens for member in group) + piece.n_tokens
-    n_characters = piece.end - group[0].start
+    n_characters = sum(member.n_characters for member in group) + piece.n_characters
     return n_tokens > settings.target_tokens or n_characters > settings.max_characters
 
 
@@ -268,7 +280,7 @@ def _chunk(
     own = {piece.heading_path[-1] for piece in group if piece.kind is BlockKind.HEADING}
     above = [label for label in heading_path if label not in own]
     pages = [piece.page for piece in group if piece.page is not None]
-    body = _plain(document, start, end)
+    body = plain(document, start, end)
     prefix = _prefix(document.title, above, body, counter, settings.max_prefix_tokens)
     header = _shortened(group[0].header, counter, settings.max_header_tokens)
     return Chunk(
@@ -300,15 +312,6 @@ def _prefix(
 def _shortened(words: str, counter: TokenCounter, max_tokens: int) -> str:
     starts = counter.starts(words)
     return words[: starts[max_tokens]] if len(starts) > max_tokens else words
-
-
-def _plain(document: ParsedDocument, start: int, end: int) -> str:
-    """A stretch of the text as it is embedded: without link targets, tags and other markup."""
-    words = document.text[start:end]
-    if document.media_type == MARKDOWN:
-        words = _MARKDOWN_TAG.sub(" ", _MARKDOWN_LINK.sub(r"\1", words))
-        words = _MARKDOWN_MARKER.sub(" ", words)
-    return fold(words)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

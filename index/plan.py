@@ -4,7 +4,7 @@ Pure: nothing is read, asked or changed here.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -122,6 +122,8 @@ MEMBER: Final = "!/"
 """In a uri: what follows lies in the document before it, an archive or a mail."""
 EXCLUDED_INSIDE: Final = "excluded inside"
 """In place of a parser key: its container's parser leaves it out, by an option of the parser's."""
+ERASED: Final = "erased"
+"""The rule that excludes documents that were erased."""
 EVERYTHING: Final = ("**/*",)
 
 
@@ -132,6 +134,7 @@ def make_plan(
     *,
     include: Sequence[str] = EVERYTHING,
     exclude: Sequence[str] = (),
+    erased: Collection[str] = (),
     verify: bool = False,
 ) -> Plan:
     """Decide for each document.
@@ -142,6 +145,7 @@ def make_plan(
         expected: What a result must have been made with to hold still.
         include: Glob patterns on the uri; a document must match one.
         exclude: Glob patterns on the uri; a document must match none.
+        erased: Uris of documents that are kept away, with all that they hold.
         verify: Read all bytes, even where the listing says that nothing changed.
     """
     read: list[Listed] = []
@@ -151,8 +155,9 @@ def make_plan(
     held: list[Known] = []
     gone = dict(known)
     inside = by_container(known.values())
-    rule_against = rules(include, exclude)
-    rule_on_gathered = rules(EVERYTHING, exclude)  # Its files are included, or were not gathered.
+    rule_against = rules(include, exclude, erased)
+    # The files that a document is gathered from are included, or it would not have been.
+    rule_on_gathered = rules(EVERYTHING, exclude, erased)
     unlisted = tuple(one.uri for one in listing if one.unreadable and one.uri.endswith("/"))
     for listed in listing:
         before = gone.pop(listed.uri, None)
@@ -216,9 +221,19 @@ def holds(
     )
 
 
-def rules(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], str]:
+def rules(
+    include: Sequence[str], exclude: Sequence[str], erased: Collection[str] = ()
+) -> Callable[[str], str]:
     """A function from a uri to the rule that excludes it, empty if none does."""
-    return partial(_excluding_rule, include=tuple(include), exclude=tuple(exclude))
+    by_pattern = partial(_excluding_rule, include=tuple(include), exclude=tuple(exclude))
+    away = frozenset(erased)
+    return lambda uri: ERASED if _is_erased(uri, away) else by_pattern(uri)
+
+
+def _is_erased(uri: str, erased: frozenset[str]) -> bool:
+    """Whether a document, or one that it lies in, is among `erased`."""
+    parts = uri.split(MEMBER)
+    return any(MEMBER.join(parts[:n]) in erased for n in range(1, len(parts) + 1))
 
 
 def _seems_to_hold(listed: Listed, before: Known) -> bool:

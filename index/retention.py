@@ -32,13 +32,22 @@ def clean(catalog: Catalog, texts: TextStore, before: datetime) -> Cleaned:
     versions = _all(catalog, lambda connection: retention.forget_versions(connection, before))
     with catalog.writing() as connection:
         documents = retention.forget_documents(connection, before)
-    embeddings = _all(catalog, retention.forget_embeddings)
+    embeddings = clean_embeddings(catalog)
     with catalog.reading() as connection:
         needed = set(retention.text_keys(connection))
     unneeded = [key for key in texts.stored() if key not in needed]
     for key in unneeded:
         texts.remove(key)
     return Cleaned(versions, documents, embeddings, len(unneeded))
+
+
+def clean_embeddings(catalog: Catalog) -> int:
+    """Forget the embeddings that no chunk, current or past, has; how many there were.
+
+    Raises:
+        StoreUnavailable: The catalog failed.
+    """
+    return _all(catalog, retention.forget_embeddings)
 
 
 def _all(catalog: Catalog, some: Callable[[Connection], int]) -> int:

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from index.errors import DiskFull, StoreUnavailable
 from parsers.document import ParsedDocument, from_json, to_json
 
+SUFFIX: Final = ".json.zst"
+_UNFINISHED: Final = ".part"
 _LEVEL: Final = 3
 _ENOSPC: Final = 28
 
@@ -44,15 +46,14 @@ class TextStore:
     def get(self, key: str) -> ParsedDocument | None:
         """What was stored; None if nothing was, or if it is damaged."""
         try:
-            packed = self._path(key).read_bytes()
-            return from_json(zstandard.ZstdDecompressor().decompress(packed))
+            return from_json(unpacked(self._path(key).read_bytes()))
         except (FileNotFoundError, zstandard.ZstdError, ValidationError):
             return None
 
     def stored(self) -> Iterator[str]:
         """The keys of all that is stored."""
-        for file in self._folder.glob("*/*.json.zst"):
-            yield file.name.removesuffix(".json.zst")
+        for file in self._folder.glob(f"*/*{SUFFIX}"):
+            yield file.name.removesuffix(SUFFIX)
 
     def remove(self, key: str) -> None:
         """Delete a text; if there is none, that is no error.
@@ -65,13 +66,27 @@ class TextStore:
         except OSError as error:
             raise StoreUnavailable(f"texts: {error.strerror}") from error
 
+    def remove_unfinished(self) -> None:
+        """Delete what killed writers have left; nothing may be writing meanwhile."""
+        for file in self._folder.glob(f"*/*{_UNFINISHED}"):
+            file.unlink()
+
     def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / f"{key}.json.zst"
+        return self._folder / key[:2] / f"{key}{SUFFIX}"
+
+
+def unpacked(packed: bytes) -> bytes:
+    """What a file of the store holds, uncompressed.
+
+    Raises:
+        zstandard.ZstdError: It is damaged.
+    """
+    return zstandard.ZstdDecompressor().decompress(packed)
 
 
 def _write_whole(path: Path, data: bytes) -> None:
     """Write a file that is either there as a whole or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=_UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -6,7 +6,8 @@ insert, and None for a key that an update is to remove (an update merges).
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -200,14 +201,41 @@ class VectorStore:
         """
         if collection in self.collections():
             ask(lambda: self._open().delete_collection(collection), self._timeout_s)
+            with self._opening:
+                self._close_client()
+                self._home.tidy()
+
+    @contextmanager
+    def renewed(self) -> Iterator["VectorStore | None"]:
+        """A store that takes the place of this one if the block ends well, empty at first.
+
+        It is the only way to be rid of what was deleted: Chroma keeps it in its files. None where
+        the files are a server's.
+
+        Raises:
+            StoreUnavailable: It cannot be opened.
+        """
+        ask(self._open, self._timeout_s)
+        beside = self._home.beside()
+        if beside is None:
+            yield None
+            return
+        with closing(VectorStore(beside, timeout_s=self._timeout_s)) as fresh:
+            yield fresh
+        with self._opening:
+            self._close_client()
+            self._home.swap()
 
     def close(self) -> None:
         """Let go of it; a later use opens it again."""
         with self._opening:
-            if self._client is not None:
-                self._client.close()  # type: ignore[attr-defined]
-                self._client = None
-                self._home.closed()
+            self._close_client()
+            self._home.closed()
+
+    def _close_client(self) -> None:
+        if self._client is not None:
+            self._client.close()  # type: ignore[attr-defined]
+            self._client = None
 
     def _write(self, collection: str, action: "Callable[[Collection], object]") -> None:
         self._home.require_room()

@@ -9,12 +9,12 @@ from typing import Final
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from checks.freshness import FreshnessState
+from checks.freshness import FreshnessState, Percentiles
 from flows.alert_status import alert_statuses
 from flows.dashboard.links import next_run
 from flows.dashboard.stores import Stores
 from flows.dashboard.trends import Point, lag_points
-from flows.settings import Freshness, Settings
+from flows.settings import Settings
 from flows.status import SourceStatus, all_statuses
 from index.catalog import browsing
 
@@ -40,6 +40,17 @@ class RunInShort:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorBudget:
+    """Of the last 30 days, or since it is watched."""
+
+    share_within: float | None
+    """Of the time, how much it was within its objective; 0 to 1, None if it is not watched yet."""
+    target: float
+    left: float | None
+    """Share of the budget that is not used up; below 0 if more than all of it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceOverview:
     """A source as it stands."""
 
@@ -48,9 +59,19 @@ class SourceOverview:
     state: FreshnessState
     stale_for_s: float | None
     """Seconds since the source may have said something that a search does not find."""
-    lag_p95_s: float | None
+    breach_in_s: float | None
+    """Until the objective is missed if nothing happens; below 0 once it is."""
     warn_after_s: float
     error_after_s: float
+    lag: Percentiles | None
+    """In seconds, of what became searchable in the last days; None if nothing changed."""
+    share_within: float | None
+    """Of changes, those searchable within `error_after`; 0 to 1."""
+    budget: ErrorBudget
+    n_stale: int
+    """Documents whose last good version is searchable, and that have changed since."""
+    n_in_future: int
+    """Documents that were changed in the future, by their modification times."""
     documents: Mapping[str, int]
     """By outcome of the last run that read them."""
     n_documents: int
@@ -59,6 +80,8 @@ class SourceOverview:
     """Open entries by reason."""
     n_quarantined: int
     last_check: datetime | None
+    check_failed: bool
+    """The last attempt to list it failed."""
     last_success: datetime | None
     newest_change_seen: datetime | None
     newest_change_searchable: datetime | None
@@ -168,23 +191,28 @@ def _source(
     now: datetime,
 ) -> SourceOverview:
     configured = settings.source(status.source)
-    objective = configured.freshness if configured else Freshness()
     schedule = configured.schedule if configured else None
-    clocks = status.clocks
+    fresh, clocks = status.freshness, status.clocks
     return SourceOverview(
         name=status.source,
         root=status.root,
         state=status.state,
-        stale_for_s=status.stale_for_s,
-        lag_p95_s=status.lag_p95_s,
-        warn_after_s=objective.warn_after.total_seconds(),
-        error_after_s=objective.error_after.total_seconds(),
+        stale_for_s=fresh.stale_for_s,
+        breach_in_s=fresh.breach_in_s,
+        warn_after_s=fresh.objective.warn_after.total_seconds(),
+        error_after_s=fresh.objective.error_after.total_seconds(),
+        lag=fresh.lags.seconds,
+        share_within=fresh.lags.share_within,
+        budget=ErrorBudget(fresh.budget.share_within, fresh.budget.target, fresh.budget.left),
+        n_stale=fresh.n_stale,
+        n_in_future=fresh.skew.n_documents,
         documents=status.documents,
         n_documents=sum(status.documents.values()),
         n_chunks=status.n_chunks,
         quarantined=status.quarantined,
         n_quarantined=sum(status.quarantined.values()),
         last_check=clocks.last_check,
+        check_failed=clocks.check_failed,
         last_success=clocks.last_success,
         newest_change_seen=clocks.newest_change_seen,
         newest_change_searchable=clocks.newest_change_searchable,

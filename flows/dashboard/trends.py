@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection, RowMapping
 
+from flows.freshness import clocks_of
+from index.catalog import history
 from index.catalog.browsing import Paging, page_of_runs
 from index.plan import Outcome
 
@@ -16,11 +18,10 @@ SHOWN: Final = (Outcome.INDEXED, Outcome.PARTIAL, Outcome.QUARANTINED, Outcome.R
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run's lag."""
+    """A length of time at a moment: the lag of a run, say."""
 
     at: datetime
-    lag_s: float
-    """95 of 100 documents that became searchable in it took no longer."""
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,35 @@ class OutcomesOfRun:
 
 
 def lag_points(connection: Connection, source: str, n_runs: int) -> list[Point]:
-    """Of the last runs of a source that made something searchable, the oldest first."""
+    """What 95 of 100 changes took at most, of the last runs of a source that made something
+    searchable; the oldest first.
+    """
     points = [
         Point(row["started_at"], lag["p95"])
         for row in page_of_runs(connection, source, Paging(n_runs))
         if (lag := _reported(row, "lag_seconds"))
     ]
     return points[::-1]
+
+
+def staleness_points(connection: Connection, source: str, since: datetime) -> list[Point]:
+    """How stale a source was at each look, and just before what was learned at it.
+
+    Between two looks nothing is learned, so it only grows staler.
+    """
+    points: list[Point] = []
+    known_until: datetime | None = None
+    for look in history.looks(connection, source, since):
+        if known_until is not None:
+            points.append(_stale(look.at, known_until))
+        known_until = clocks_of(look).true_until
+        if known_until is not None:
+            points.append(_stale(look.at, known_until))
+    return points
+
+
+def _stale(at: datetime, known_until: datetime) -> Point:
+    return Point(at, max(0.0, (at - known_until).total_seconds()))
 
 
 def outcomes_of_runs(rows: Sequence[RowMapping]) -> list[OutcomesOfRun]:

@@ -9,10 +9,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
+from index.catalog.tables import metadata
 from index.errors import DiskFull, ReadOnly, StoreUnavailable
 
 _MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest migration; a test holds it equal to what lies in the folder."""
 
 _HOLDERS: Final = sa.text(
@@ -86,6 +87,32 @@ class Catalog:
         held.callback(connection.invalidate)
         return None
 
+    def compact(self) -> None:
+        """Write the database anew, so that its files hold nothing that was deleted.
+
+        Raises:
+            StoreUnavailable: It cannot be done, for want of room or because others read it.
+        """
+        if self._engine.dialect.name == "postgresql":
+            self._compact_tables()
+            return
+        with self._engine.connect().execution_options(transacts=False) as connection:
+            connection.exec_driver_sql("VACUUM")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+        if busy:
+            raise StoreUnavailable(
+                "catalog: another process reads it, and keeps old pages in its log",
+                "End what uses the state directory, then try again.",
+            )
+
+    def _compact_tables(self) -> None:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with connection:
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            for table in metadata.sorted_tables:
+                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+            connection.invalidate()  # With the setting.
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -112,6 +139,8 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    if not connection.get_execution_options().get("transacts", True):
+        return
     # A transaction that reads first and writes later fails at once when another has written in
     # between; one that says at the start that it will write waits for its turn.
     writes = connection.get_execution_options().get("writes", False)

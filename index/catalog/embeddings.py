@@ -1,6 +1,6 @@
 """The embedding cache, so that no text is embedded twice by the same model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -28,3 +28,16 @@ def save_embeddings(connection: Connection, vectors: Mapping[str, NDArray[np.flo
         {"key": key, "vector": vector.astype("<f4").tobytes()} for key, vector in vectors.items()
     ]
     insert_new(connection, tables.embedding, rows)
+
+
+def pages_of_vectors(connection: Connection, size: int) -> Iterator[list[tuple[str, bytes]]]:
+    """Key and vector of all embeddings that are cached, in pages."""
+    cached, after = tables.embedding.c, ""
+    while True:
+        query = sa.select(cached.key, cached.vector).where(cached.key > after)
+        rows = connection.execute(query.order_by(cached.key).limit(size))
+        page = [(key, vector) for key, vector in rows]
+        if not page:
+            return
+        yield page
+        after = page[-1][0]

@@ -58,16 +58,22 @@ def forget_embeddings(connection: Connection) -> int:
     Returns:
         How many; none when there are no more.
     """
+    some = _unused_embeddings().limit(_ROWS)
+    delete = sa.delete(tables.embedding).where(tables.embedding.c.key.in_(some))
+    return connection.execute(delete).rowcount
+
+
+def unused_embeddings(connection: Connection) -> list[str]:
+    """Keys of the embeddings that no chunk, current or past, has."""
+    return list(connection.scalars(_unused_embeddings()))
+
+
+def _unused_embeddings() -> sa.Select[tuple[str]]:
     key = tables.embedding.c.key
-    unused = (
-        sa.select(key)
-        .where(
-            ~sa.exists().where(tables.chunk.c.embedding_key == key),
-            ~sa.exists().where(tables.past_chunk.c.embedding_key == key),
-        )
-        .limit(_ROWS)
+    return sa.select(key).where(
+        ~sa.exists().where(tables.chunk.c.embedding_key == key),
+        ~sa.exists().where(tables.past_chunk.c.embedding_key == key),
     )
-    return connection.execute(sa.delete(tables.embedding).where(key.in_(unused))).rowcount
 
 
 def text_keys(connection: Connection) -> Iterator[str]:

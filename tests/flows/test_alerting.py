@@ -129,7 +129,7 @@ def test_a_defect_is_told_by_its_name_alone(run, folder, webhook, monkeypatch):
     def broken(*arguments: object) -> None:
         raise KeyError(WORDS)
 
-    monkeypatch.setattr("flows.ingest.prepare", broken)
+    monkeypatch.setattr("flows.indexing.prepare", broken)
     (folder / "leave.md").write_text(PAGE)
     assert run()["state"] == "failed"
     (message,) = webhook.messages

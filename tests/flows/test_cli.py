@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +239,9 @@ def test_a_catalog_that_is_no_database_is_told_in_one_line(tmp_path):
     told(call("status", "--state", tmp_path), 1, "not a database")
 
 
-def test_another_model_on_the_same_state_is_told_in_one_line(filled, tmp_path, folder):
-    config = tmp_path / "headwater.toml"
-    config.write_text("[index]\nchunk_tokens = 100\n")
-    result = call("search", "x", "--state", filled, "--config", config)
-    told(result, 1, "was built with", "another state directory")
+def test_a_model_that_is_no_longer_what_it_was_is_told_in_one_line(filled):
+    with sqlite3.connect(filled / "catalog.db") as connection:
+        connection.execute("UPDATE generation SET revision = 'another'")
+    connection.close()
+    result = call("search", "x", "--state", filled)
+    told(result, 1, "revision another", "put the model back")

@@ -151,7 +151,8 @@ def test_spans_and_pages_of_all_samples_are_right(ingest, samples, state):
             ids = list(connection.scalars(sa.select(tables.chunk.c.id)))
             live = load_chunks(connection, ids)
         assert len(live) > 200
-        for chunk_id, (provenance, placed, text_key) in live.items():
+        for chunk_id, held in live.items():
+            provenance, placed, text_key = held.provenance, held.placement, held.text_key
             document = index.texts.get(text_key)
             assert document is not None
             text = document.text[placed.char_start : placed.char_end]
@@ -320,7 +321,7 @@ def test_a_store_that_stays_away_fails_the_run_and_nothing_counts_as_done(
 def test_a_defect_of_ours_fails_the_run_loudly(ingest, folder, state, monkeypatch):
     (folder / "leave.md").write_text(PAGE)
     with monkeypatch.context() as broken:
-        broken.setattr("flows.preparation.chunk_document", lambda *a, **k: 1 / 0)
+        broken.setattr("index.targets.chunk_document", lambda *a, **k: 1 / 0)
         report = ingest()
     assert (report["state"], report["error"]) == ("failed", "division by zero")
     found(ingest(), found=1, indexed=1)

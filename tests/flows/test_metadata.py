@@ -176,7 +176,7 @@ def test_dropped_chunks_are_counted_listed_and_leave_the_others(run, folder, sta
         chunks = real(*arguments, **options)
         return [replace(one, n_tokens=9_999) if "BIG" in one.text else one for one in chunks]
 
-    monkeypatch.setattr("flows.preparation.chunk_document", with_one_too_long)
+    monkeypatch.setattr("index.targets.chunk_document", with_one_too_long)
     (folder / "a.md").write_text("# A\n\nWords.\n\n# B\n\nBIG words.\n\n# C\n\nMore.\n")
     (folder / "b.md").write_text("BIG words.\n")
     (folder / "c.md").write_text("Small words.\n")

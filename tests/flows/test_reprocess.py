@@ -53,7 +53,7 @@ def test_an_encrypted_document_is_read_with_its_password(ingest, folder, state, 
         given=f"{PASSWORD}\n",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    (report,) = map(json.loads, result.stdout.splitlines())
+    report = json.loads(result.stdout.splitlines()[-1])
     assert [(one["uri"], one["state"]) for one in report["entries"]] == [("secret.pdf", "resolved")]
     assert report["documents"]["indexed"] == 1
     assert entries(state) == {}

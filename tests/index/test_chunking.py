@@ -1,7 +1,9 @@
 """Chunks."""
 
+import textwrap
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.chunking import ChunkerSettings, chunk_document
@@ -122,6 +124,43 @@ def test_re_wrapping_a_text_changes_nothing_that_is_embedded(counter):
         for one in (text, rewrapped)
     )
     assert before == after
+
+
+WORDS = st.lists(
+    st.sampled_from(["kettle", "descaled", "on", "Friday.", "Is it?", "(no)", "ready;", "2017."]),
+    min_size=150,
+    max_size=300,
+).map(" ".join)
+
+
+@settings(max_examples=20)
+@given(WORDS, st.integers(20, 60), st.integers(70, 120))
+def test_long_items_wrapped_at_another_width_are_cut_in_the_same_places(counter, words, one, other):
+    def embedded(width: int) -> list[str]:
+        item = textwrap.fill(words, width, initial_indent="- ", subsequent_indent="  ")
+        below = textwrap.fill(words, width, initial_indent="  - ", subsequent_indent="    ")
+        text = f"# A\n\n{item}\n{below}\n- Last.\n"
+        return [chunk.embedding_text for chunk in chunk_document(md(text), counter, SETTINGS)]
+
+    assert embedded(one) == embedded(other)
+
+
+def test_a_long_item_is_cut_before_the_items_above_which_it_stands(counter):
+    rows = "".join(f"  - Room {n}, where the kettle of this floor is descaled\n" for n in range(40))
+    chunks = chunk_document(md(f"- Rooms:\n{rows}"), counter, SETTINGS)
+    assert len(chunks) > 2
+    assert all(chunk.text.startswith("- Room") for chunk in chunks)
+
+
+def test_a_table_whose_columns_are_padded_is_cut_in_the_same_places(counter):
+    rows = [(f"Room {n}", "The kettle is descaled on Fridays.") for n in range(40)]
+
+    def embedded(width: int) -> list[str]:
+        body = "".join(f"| {room:{width}} | {when:{width}} |\n" for room, when in rows)
+        text = f"Rooms of the house.\n\n| Room | When |\n|---|---|\n{body}"
+        return [chunk.embedding_text for chunk in chunk_document(md(text), counter, SETTINGS)]
+
+    assert embedded(0) == embedded(300)
 
 
 def test_an_edit_changes_no_chunk_below_the_next_heading(counter):

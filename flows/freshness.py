@@ -1,0 +1,320 @@
+"""How fresh a source is: read from the catalog, and kept in its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection
+
+from checks.error_budget import WINDOW, Budget, Spans, spend
+from checks.freshness import (
+    Clocks,
+    FreshnessState,
+    Objective,
+    Percentiles,
+    judge_freshness,
+    percentiles,
+    share_within,
+    staleness,
+    time_to_breach,
+)
+from flows.settings import Freshness, Settings
+from index.catalog import chunks as chunk_rows
+from index.catalog import history
+from index.catalog import runs as run_rows
+from index.catalog.generations import live_generation
+from index.catalog.history import CanaryFound, Look
+from index.catalog.staleness import (
+    DocumentCounts,
+    Skew,
+    change_times,
+    count_documents,
+    count_stale,
+    find_skew,
+)
+from index.records import iso
+
+LAG_WINDOW: Final = timedelta(days=7)
+"""Lags are published of what became searchable in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lags:
+    """From changes at the source until they were searchable."""
+
+    window: timedelta
+    seconds: Percentiles | None
+    """None if nothing changed."""
+    n_changes: int
+    n_backlog: int
+    """Changes from before the source was followed, which are not among them."""
+    share_within: float | None
+    """Of changes, those searchable within `error_after`; 0 to 1, None if none is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFreshness:
+    """A source as it stands."""
+
+    source: str
+    at: datetime
+    objective: Objective
+    clocks: Clocks
+    lags: Lags
+    n_stale: int
+    """Documents whose last good version is searchable, and that have changed since."""
+    skew: Skew
+    budget: Budget
+    canary: CanaryFound | None
+    """The last one that was written; None if none ever was."""
+    documents: DocumentCounts = field(repr=False)
+
+    @property
+    def state(self) -> FreshnessState:
+        return judge_freshness(self.clocks, self.at, self.objective)
+
+    @property
+    def stale_for_s(self) -> float | None:
+        """Seconds since the source may have said something that a search does not find."""
+        return _seconds(staleness(self.clocks, self.at))
+
+    @property
+    def waiting_for_s(self) -> float | None:
+        """Age of the oldest change that is not searchable yet, in seconds; None if all are."""
+        oldest = self.clocks.oldest_change_waiting
+        return _seconds(max(self.at - oldest, timedelta(0))) if oldest else None
+
+    @property
+    def breach_in_s(self) -> float | None:
+        """Until the objective is missed if nothing happens, in seconds; below 0 once it is."""
+        return _seconds(time_to_breach(self.clocks, self.at, self.objective))
+
+    def as_json(self) -> dict[str, Any]:
+        """For `headwater status --json`."""
+        clocks = self.clocks
+        return {
+            "state": self.state.value,
+            "last_check": iso(clocks.last_check),
+            "check_failed": clocks.check_failed,
+            "last_success": iso(clocks.last_success),
+            "complete_as_of": iso(clocks.complete_as_of),
+            "newest_change_seen": iso(clocks.newest_change_seen),
+            "newest_change_searchable": iso(clocks.newest_change_searchable),
+            "oldest_change_waiting": iso(clocks.oldest_change_waiting),
+            "waiting_for_seconds": self.waiting_for_s,
+            "stale_for_seconds": self.stale_for_s,
+            "breach_in_seconds": self.breach_in_s,
+            "objective": {
+                "warn_after_seconds": self.objective.warn_after.total_seconds(),
+                "error_after_seconds": self.objective.error_after.total_seconds(),
+                "target": self.objective.target,
+            },
+            "lag_seconds": _lags_as_json(self.lags),
+            "share_within_objective": _rounded(self.lags.share_within),
+            "stale_documents": self.n_stale,
+            "clock_skew": {
+                "documents": self.skew.n_documents,
+                "furthest": iso(self.skew.furthest),
+                "uris": list(self.skew.uris),
+            },
+            "budget": _budget_as_json(self.budget),
+            "canary": self.canary and _canary_as_json(self.canary),
+        }
+
+
+def _lags_as_json(lags: Lags) -> dict[str, Any]:
+    found = lags.seconds
+    names = ("p50", "p95", "p99", "max")
+    return {
+        **{name: round(getattr(found, name), 1) if found else None for name in names},
+        "changes": lags.n_changes,
+        "backlog": lags.n_backlog,
+        "window_seconds": lags.window.total_seconds(),
+    }
+
+
+def _budget_as_json(budget: Budget) -> dict[str, Any]:
+    spans = budget.spans
+    return {
+        "window_seconds": WINDOW.total_seconds(),
+        "watched_seconds": round(spans.total_s, 1),
+        "outside_seconds": round(spans.outside_s, 1),
+        "unknown_seconds": round(spans.unknown_s, 1),
+        "share_within": _rounded(budget.share_within),
+        "target": budget.target,
+        "left": _rounded(budget.left),
+    }
+
+
+def _canary_as_json(canary: CanaryFound) -> dict[str, Any]:
+    return {
+        "written": iso(canary.written_at),
+        "lag_seconds": canary.lag_seconds,
+        "error": canary.error,
+    }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds(), 1)
+
+
+def objective_of(settings: Settings, source: str) -> Objective:
+    """What the settings ask of a source; the default for one that was ingested as a path."""
+    configured = settings.source(source)
+    return (configured.freshness if configured else Freshness()).objective
+
+
+def read_clocks(connection: Connection, source: str, now: datetime) -> Clocks:
+    """The times of a source that the catalog keeps."""
+    row = run_rows.find_source(connection, source)
+    times = change_times(connection, source, now)
+    return Clocks(
+        last_check=row["last_check_at"] if row else None,
+        last_success=row["last_success_at"] if row else None,
+        newest_change_seen=times.newest_seen,
+        newest_change_searchable=times.newest_searchable,
+        oldest_change_waiting=times.oldest_waiting,
+        complete_as_of=row["complete_as_of"] if row else None,
+        check_failed=run_rows.last_check_failed(connection, source),
+    )
+
+
+def read_freshness(
+    connection: Connection,
+    source: str,
+    objective: Objective,
+    now: datetime,
+    counts: DocumentCounts | None = None,
+) -> SourceFreshness:
+    """A source as it stands, whether or not it was ever read.
+
+    Args:
+        connection: To the catalog.
+        source: Its name.
+        objective: How stale it may be.
+        now: The time.
+        counts: Of its documents, where they are known already.
+    """
+    clocks = read_clocks(connection, source, now)
+    counts = counts or count_documents(connection).get(source) or DocumentCounts({}, 0, 0)
+    return SourceFreshness(
+        source=source,
+        at=now,
+        objective=objective,
+        clocks=clocks,
+        lags=_lags(connection, source, objective, now),
+        n_stale=counts.n_stale,
+        skew=find_skew(connection, source, _all_read_by(connection, source, clocks, now)),
+        budget=read_budget(connection, source, objective, now),
+        canary=history.last_canary(connection, source),
+        documents=counts,
+    )
+
+
+def _lags(connection: Connection, source: str, objective: Objective, now: datetime) -> Lags:
+    recent = run_rows.recent_lags(connection, source, now - LAG_WINDOW)
+    n_late = count_stale(connection, source, now - objective.error_after)
+    limit_s = objective.error_after.total_seconds()
+    return Lags(
+        window=LAG_WINDOW,
+        seconds=percentiles(recent.seconds),
+        n_changes=len(recent.seconds),
+        n_backlog=recent.n_backlog,
+        share_within=share_within(recent.seconds, n_late, limit_s),
+    )
+
+
+def _all_read_by(connection: Connection, source: str, clocks: Clocks, now: datetime) -> datetime:
+    """When every document that the catalog has of a source had been read."""
+    last = run_rows.last_run(connection, source)
+    return (last and last["ended_at"]) or now
+
+
+def read_budget(connection: Connection, source: str, objective: Objective, now: datetime) -> Budget:
+    """How a source kept to its objective, by its history and what was last known of it."""
+    spans = Spans(*history.spans_since(connection, source, now - WINDOW))
+    if last := history.last_look(connection, source):
+        spans += spend(clocks_of(last), max(last.at, now - WINDOW), now, objective)
+    return Budget(spans, objective.target)
+
+
+def clocks_of(look: Look) -> Clocks:
+    """What was known when a source was looked at."""
+    return Clocks(
+        last_check=look.last_check,
+        last_success=look.last_success,
+        newest_change_seen=look.newest_change_seen,
+        newest_change_searchable=look.newest_change_searchable,
+        oldest_change_waiting=look.oldest_change_waiting,
+        complete_as_of=look.complete_as_of,
+        check_failed=look.check_failed,
+    )
+
+
+def record_freshness(
+    connection: Connection, source: str, objective: Objective, now: datetime
+) -> SourceFreshness:
+    """Add a source as it stands to its history.
+
+    Args:
+        connection: Of a writing transaction.
+        source: Its name.
+        objective: How stale it may be.
+        now: The time.
+    """
+    found = read_freshness(connection, source, objective, now)
+    before = history.last_look(connection, source)
+    if before and before.at > now:
+        return found  # The clock was set back; what is known is newer than this.
+    spans = spend(clocks_of(before), before.at, now, objective) if before else Spans()
+    live = live_generation(connection)
+    lag = found.lags.seconds
+    look = Look(
+        source=source,
+        at=now,
+        state=found.state.value,
+        last_check=found.clocks.last_check,
+        last_success=found.clocks.last_success,
+        complete_as_of=found.clocks.complete_as_of,
+        newest_change_seen=found.clocks.newest_change_seen,
+        newest_change_searchable=found.clocks.newest_change_searchable,
+        oldest_change_waiting=found.clocks.oldest_change_waiting,
+        check_failed=found.clocks.check_failed,
+        n_stale=found.n_stale,
+        n_lags=found.lags.n_changes,
+        lag_p50=lag.p50 if lag else None,
+        lag_p95=lag.p95 if lag else None,
+        lag_p99=lag.p99 if lag else None,
+        lag_max=lag.max if lag else None,
+        share_within=found.lags.share_within,
+        generation=live.id if live else None,
+        n_searchable=found.documents.n_searchable,
+        n_chunks=chunk_rows.count_chunks(connection, source),
+        within_s=spans.within_s,
+        outside_s=spans.outside_s,
+        unknown_s=spans.unknown_s,
+    )
+    history.save_look(connection, look)
+    return found
+
+
+def source_roots(connection: Connection, settings: Settings) -> dict[str, str]:
+    """By name, where every source is that is configured or was ever ingested."""
+    roots = {row["name"]: row["root"] for row in run_rows.all_sources(connection)}
+    roots |= {source.name: source.uri for source in settings.sources}
+    return dict(sorted(roots.items()))
+
+
+def record_all(
+    connection: Connection, settings: Settings, now: datetime
+) -> Sequence[SourceFreshness]:
+    """Add every source as it stands to the history; see `record_freshness`."""
+    return [
+        record_freshness(connection, name, objective_of(settings, name), now)
+        for name in source_roots(connection, settings)
+    ]
