@@ -6,7 +6,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import SecretStr, ValidationError
-from starlette.concurrency import run_in_threadpool
 
 from flows.dashboard.access import COOKIE, SESSION_S, clean_name, is_local_path
 from flows.dashboard.entries import chosen_ids, move_entries
@@ -24,7 +23,7 @@ _MAX_WHY: Final = 500
 
 
 @router.get("/signin")
-def show_sign_in(request: Request, next: str = "/") -> Response:  # noqa: A002
+def show_sign_in(request: Request, next: str = "/") -> Response:
     return page(request, "signin", next=next, wrong=False)
 
 

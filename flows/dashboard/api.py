@@ -34,7 +34,6 @@ from index.catalog.browsing import DocumentFilter, EntryFilter, Paging
 from index.catalog.quarantine import EntryState
 from index.plan import Outcome
 
-
 _Found = TypeVar("_Found")
 
 
@@ -106,7 +105,9 @@ class Reprocess(Chosen):
 class Move(Chosen):
     """What is said of them."""
 
-    why: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+    why: Annotated[
+        str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")
+    ]
 
 
 @router.get("/session")

@@ -83,7 +83,7 @@ def sparkline(points: Sequence[Point], width: int = 120, height: int = 28) -> st
     """The path of a curve without a scale; empty for fewer than two points."""
     if len(points) < 2:
         return ""
-    logs = [_log(point.lag_s) for point in points]
+    logs = [_log(point.seconds) for point in points]
     low, high = min(logs), max(logs)
     reach = max(high - low, 0.5)
     step = (width - 4) / (len(points) - 1)
@@ -95,27 +95,36 @@ def sparkline(points: Sequence[Point], width: int = 120, height: int = 28) -> st
     )
 
 
-def lag_chart(
+def time_chart(
     points: Sequence[Point],
     *,
-    warn_after_s: float,
-    error_after_s: float,
+    with_dots: bool,
+    limits_s: tuple[float, float],
     width: int = 500,
     height: int = 220,
 ) -> LineChart | None:
-    """Lag over time, on a logarithmic scale with the objective in it; None of nothing."""
+    """Lengths of time on a logarithmic scale; None of nothing.
+
+    Args:
+        points: The oldest first.
+        with_dots: Mark each of them.
+        limits_s: After which the objective warns, and is missed.
+        width: Of the whole chart.
+        height: Of the whole chart.
+    """
+    warn_after_s, error_after_s = limits_s
     if not points:
         return None
     bottom = height - _BOTTOM
-    low = _log(min(point.lag_s for point in points) / 2)
-    high = _log(max(max(point.lag_s for point in points), error_after_s) * 1.5)
+    low = _log(min(point.seconds for point in points) / 2)
+    high = _log(max(max(point.seconds for point in points), error_after_s) * 1.5)
 
     def y(seconds: float) -> float:
         return round(bottom - (_log(seconds) - low) / (high - low) * (bottom - _TOP), 1)
 
     xs = _along([point.at for point in points], width)
     dots = [
-        Dot(x, y(point.lag_s), f"{point.at:%Y-%m-%d %H:%M} UTC: {rough(point.lag_s)}")
+        Dot(x, y(point.seconds), f"{point.at:%Y-%m-%d %H:%M} UTC: {rough(point.seconds)}")
         for x, point in zip(xs, points, strict=True)
     ]
     limits = [
@@ -128,11 +137,11 @@ def lag_chart(
         left=_LEFT,
         bottom=bottom,
         line=_path([(dot.x, dot.y) for dot in dots]),
-        dots=dots,
+        dots=dots if with_dots else (),
         ticks=_ticks(low, high, y),
         limits=limits,
         times=_times(points, xs),
-        summary=_lag_in_words(points),
+        summary=_in_words(points),
     )
 
 
@@ -184,11 +193,10 @@ def _run_in_words(run: OutcomesOfRun) -> str:
     return f"{run.at:%Y-%m-%d %H:%M} UTC, {run.state.replace('_', ' ')}: {did}"
 
 
-def _lag_in_words(points: Sequence[Point]) -> str:
-    last, worst = points[-1], max(points, key=lambda point: point.lag_s)
+def _in_words(points: Sequence[Point]) -> str:
+    last, worst = points[-1], max(points, key=lambda point: point.seconds)
     return (
-        f"Lag of {plural(len(points), 'run')} that changed something: {rough(last.lag_s)} in the last, "
-        f"{rough(worst.lag_s)} at worst, on {worst.at:%Y-%m-%d}."
+        f"{rough(last.seconds)} at last, {rough(worst.seconds)} at worst, on {worst.at:%Y-%m-%d}."
     )
 
 
@@ -205,9 +213,7 @@ def _along(moments: Sequence[datetime], width: int) -> list[float]:
     room = width - _LEFT - _RIGHT
     if last <= first:
         return [_LEFT + room / 2] * len(moments)
-    return [
-        round(_LEFT + (one.timestamp() - first) / (last - first) * room, 1) for one in moments
-    ]
+    return [round(_LEFT + (one.timestamp() - first) / (last - first) * room, 1) for one in moments]
 
 
 def _times(points: Sequence[Point], xs: Sequence[float]) -> list[Mark]:

@@ -73,9 +73,7 @@ class DocumentText:
     """Together the text of this part, without a gap."""
 
 
-def list_documents(
-    stores: Stores, wanted: DocumentFilter, paging: Paging
-) -> Listing[DocumentLine]:
+def list_documents(stores: Stores, wanted: DocumentFilter, paging: Paging) -> Listing[DocumentLine]:
     """Documents by source and uri."""
     with stores.catalog().reading() as connection:
         rows = browsing.page_of_documents(connection, wanted, paging)

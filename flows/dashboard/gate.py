@@ -48,9 +48,13 @@ class Gate:
         elif self._access.has_token and not _is_for_programs(scope["path"]):
             await _to_sign_in(scope, sending)
         elif self._access.demands_nothing:
-            await _refuse(sending, HTTPStatus.FORBIDDEN, "this dashboard is for its own machine: localhost")
+            await _refuse(
+                sending, HTTPStatus.FORBIDDEN, "this dashboard is for its own machine: localhost"
+            )
         else:
-            await _refuse(sending, HTTPStatus.UNAUTHORIZED, "send the token, or come through the proxy")
+            await _refuse(
+                sending, HTTPStatus.UNAUTHORIZED, "send the token, or come through the proxy"
+            )
 
 
 def _is_open(path: str) -> bool:

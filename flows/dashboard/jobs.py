@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from flows.dashboard.order import Order
@@ -159,10 +160,9 @@ class Jobs:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
-                said = json.loads(line)
-                self._change(job_id, lambda job, said=said: _told(job, said))
-        process.wait()
-        self._change(job_id, lambda job: _over(job, process.returncode))
+                self._change(job_id, partial(_told, said=json.loads(line)))
+        returncode = process.wait()
+        self._change(job_id, partial(_over, returncode=returncode))
 
     def _change(self, job_id: str, change: Callable[[Job], Job]) -> None:
         with self._lock:
@@ -172,9 +172,7 @@ class Jobs:
 def _told(job: Job, said: Mapping[str, Any]) -> Job:
     """A job after its process said something."""
     if "planned" in said:
-        return replace(
-            job, state=JobState.RUNNING, n_planned=job.n_planned + said["planned"]
-        )
+        return replace(job, state=JobState.RUNNING, n_planned=job.n_planned + said["planned"])
     if "done" in said:
         return replace(job, n_done=job.n_done + said["done"])
     if "error" in said:
@@ -196,5 +194,5 @@ def _over(job: Job, returncode: int) -> Job:
     now = datetime.now(UTC)
     if job.error is None and returncode == 0:
         return replace(job, state=JobState.ENDED, ended_at=now)
-    error = job.error or f"the process ended with status {returncode}"
+    error = job.error or f"it ended with status {returncode}: the log of the dashboard says why"
     return replace(job, state=JobState.FAILED, ended_at=now, error=error)

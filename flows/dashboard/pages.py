@@ -1,6 +1,7 @@
 """The pages that are only looked at."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -21,9 +22,10 @@ from flows.dashboard.parameters import (
 from flows.dashboard.rendering import page, parser_names
 from flows.dashboard.searches import find
 from flows.dashboard.state import dashboard_of
-from flows.dashboard.trends import lag_points, outcomes_of_runs
+from flows.dashboard.trends import lag_points, outcomes_of_runs, staleness_points
 from index.catalog import browsing
 from index.catalog.browsing import DocumentFilter, EntryFilter, Paging
+from index.catalog.history import HOURLY_FOR
 from index.catalog.quarantine import EntryState
 from index.plan import Outcome
 
@@ -70,15 +72,16 @@ def show_source(request: Request, name: SourceName) -> HTMLResponse:
         raise HTTPException(404, "there is no such source")
     with here.stores.catalog().reading() as connection:
         rows = browsing.page_of_runs(connection, name, Paging(_CHART_RUNS))
-        points = lag_points(connection, name, _CHART_RUNS)
+        lags = lag_points(connection, name, _CHART_RUNS)
+        stale = staleness_points(connection, name, datetime.now(UTC) - HOURLY_FOR)
+    limits_s = (source.warn_after_s, source.error_after_s)
     return page(
         request,
         "source",
         refresh_s=_LIVE_S,
         source=source,
-        lag_chart=charts.lag_chart(
-            points, warn_after_s=source.warn_after_s, error_after_s=source.error_after_s
-        ),
+        lag_chart=charts.time_chart(lags, with_dots=True, limits_s=limits_s),
+        staleness_chart=charts.time_chart(stale, with_dots=False, limits_s=limits_s),
         outcome_chart=charts.outcome_chart(outcomes_of_runs(rows)),
         runs=[runs.run_line(row) for row in rows[:_FEW]],
         waiting=documents.list_waiting(here.stores, name, _FEW),
@@ -203,9 +206,7 @@ def show_entry(request: Request, entry_id: Id) -> HTMLResponse:
 @router.get("/jobs")
 def show_jobs(request: Request) -> HTMLResponse:
     jobs = dashboard_of(request).jobs
-    return page(
-        request, "jobs", jobs=jobs.all(), refresh_s=_RUNNING_S if jobs.running() else 0
-    )
+    return page(request, "jobs", jobs=jobs.all(), refresh_s=_RUNNING_S if jobs.running() else 0)
 
 
 @router.get("/jobs/{job_id}")

@@ -70,14 +70,18 @@ def page(
     """
     user: User | None = request.scope["state"].get("user")
     access = dashboard_of(request).access
-    html = _templates().get_template(f"{template}.html").render(
-        **values,
-        user=user,
-        can_sign_out=access.has_token,
-        form_key=access.form_key(user) if user else "",
-        path=request.url.path,
-        n_open=_n_open(request) if user else 0,
-        refresh_s=refresh_s,
+    html = (
+        _templates()
+        .get_template(f"{template}.html")
+        .render(
+            **values,
+            user=user,
+            can_sign_out=access.has_token,
+            form_key=access.form_key(user) if user else "",
+            path=request.url.path,
+            n_open=_n_open(request) if user else 0,
+            refresh_s=refresh_s,
+        )
     )
     return HTMLResponse(html, status)
 

@@ -12,10 +12,16 @@ import os
 import signal
 import sys
 import threading
-import traceback
+from pathlib import Path
 from typing import Any, TextIO
 
 from flows.dashboard.order import Order
+from flows.errors import UserError
+from flows.prefect_runtime import prefect_server
+from flows.progress import watching
+from flows.settings import SettingsError
+from index.embedding import ModelUnusable
+from index.errors import StoreUnavailable
 
 
 class Told:
@@ -52,9 +58,10 @@ def main() -> None:
         told.tell(reports=_reprocess(order, told))
     except KeyboardInterrupt:
         told.tell(error="interrupted")
-    except Exception as error:
-        told.tell(error=_in_words(error))
-        raise SystemExit(1) from None
+    except (UserError, SettingsError, ModelUnusable) as error:
+        told.tell(error=str(error))
+    except StoreUnavailable as error:
+        told.tell(error=f"{error.detail}. {error.remedy}")
 
 
 def _end_with_parent() -> None:
@@ -64,12 +71,8 @@ def _end_with_parent() -> None:
 
 
 def _reprocess(order: Order, told: Told) -> list[dict[str, Any]]:
-    from pathlib import Path
-
-    from flows.prefect_runtime import prefect_server
-    from flows.progress import watching
-
     with prefect_server(Path(order.state_dir)):
+        # Prefect reads its environment when it is imported.
         from flows.reprocess import given_passwords
         from flows.reprocess import reprocess as flow
 
@@ -85,21 +88,6 @@ def _reprocess(order: Order, told: Told) -> list[dict[str, Any]]:
             who=order.who,
             wait_s=order.wait_s,
         )
-
-
-def _in_words(error: Exception) -> str:
-    """What a user can mend, or else that the log says more."""
-    from flows.errors import UserError
-    from flows.settings import SettingsError
-    from index.embedding import ModelUnusable
-    from index.errors import StoreUnavailable
-
-    if isinstance(error, StoreUnavailable):
-        return f"{error.detail}. {error.remedy}"
-    if isinstance(error, UserError | SettingsError | ModelUnusable):
-        return str(error)
-    traceback.print_exc()
-    return f"{type(error).__name__}: the log of the dashboard says more"
 
 
 if __name__ == "__main__":

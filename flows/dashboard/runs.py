@@ -97,7 +97,9 @@ def list_runs(stores: Stores, source: str | None, paging: Paging) -> Listing[Run
     """Runs, the newest first."""
     with stores.catalog().reading() as connection:
         rows = browsing.page_of_runs(connection, source, paging)
-        return listed([run_line(row) for row in rows], browsing.count_runs(connection, source), paging)
+        return listed(
+            [run_line(row) for row in rows], browsing.count_runs(connection, source), paging
+        )
 
 
 def run_line(row: RowMapping) -> RunLine:

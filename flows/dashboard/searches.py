@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import RowMapping
-
 from flows.dashboard.stores import Stores
-from index.catalog.browsing import standing_of
-from index.plan import Outcome
+from index.catalog import staleness
 from index.search import Result
 
 
@@ -32,8 +29,8 @@ class Hit:
     text: str
     source_modified_at: datetime | None
     indexed_at: datetime
-    served_stale: bool
-    """The document has changed since, and its new version could not be read."""
+    stale_since: datetime | None
+    """When the document changed so that it could not be read; None if this is what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,12 @@ def find(stores: Stores, words: str, k: int, source: str | None) -> Found:
     started = time.perf_counter()
     results = stores.search(words, k, source)
     with stores.catalog().reading() as connection:
-        standing = standing_of(connection, [one.provenance.document_id for one in results])
-    hits = [_hit(one, standing.get(one.provenance.document_id)) for one in results]
+        since = staleness.stale_since(connection, [one.provenance.document_id for one in results])
+    hits = [_hit(one, since.get(one.provenance.document_id)) for one in results]
     return Found(words, time.perf_counter() - started, hits)
 
 
-def _hit(result: Result, standing: RowMapping | None) -> Hit:
+def _hit(result: Result, stale_since: datetime | None) -> Hit:
     placed, origin = result.placement, result.provenance
     return Hit(
         rank=result.rank,
@@ -77,5 +74,5 @@ def _hit(result: Result, standing: RowMapping | None) -> Hit:
         text=result.text,
         source_modified_at=origin.source_modified_at,
         indexed_at=origin.indexed_at,
-        served_stale=standing is not None and standing["outcome"] == Outcome.QUARANTINED,
+        stale_since=stale_since,
     )

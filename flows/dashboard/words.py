@@ -25,7 +25,8 @@ def span(seconds: float | None) -> str:
         return _NOTHING
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    left, parts = round(seconds), []
+    left = round(seconds)
+    parts: list[str] = []
     for size, unit in _SPANS:
         n, left = divmod(left, size)
         if n or parts:
@@ -83,7 +84,7 @@ def share(value: float) -> str:
 
 
 def name(value: str) -> str:
-    """A name of a document on one line: signs that show nothing, or turn others around, are seen."""
+    """A name on one line, in which signs that show nothing or turn others around are seen."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in value)
 
 

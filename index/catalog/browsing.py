@@ -45,7 +45,9 @@ class DocumentFilter:
     def condition(self) -> _Condition:
         found = tables.document.c
         is_gone = self.outcome is Outcome.REMOVED
-        held = [found.removed_at.is_not(None) if is_gone else found.removed_at.is_(None)]
+        held: list[_Condition] = [
+            found.removed_at.is_not(None) if is_gone else found.removed_at.is_(None)
+        ]
         if self.source is not None:
             held.append(found.source == self.source)
         if self.outcome is not None and not is_gone:
@@ -93,17 +95,6 @@ def oldest_waiting(connection: Connection, source: str, size: int) -> Sequence[R
         .limit(size)
     )
     return connection.execute(query).mappings().all()
-
-
-def standing_of(connection: Connection, document_ids: Sequence[str]) -> dict[str, RowMapping]:
-    """By id, how documents stand: outcome, when they changed and whether they are gone."""
-    found = tables.document.c
-    wanted = (found.id, found.outcome, found.source_modified_at, found.removed_at)
-    return {
-        row["id"]: row
-        for some in batches(document_ids)
-        for row in connection.execute(sa.select(*wanted).where(found.id.in_(some))).mappings()
-    }
 
 
 def page_of_runs(
@@ -169,7 +160,9 @@ class EntryFilter:
     def condition(self) -> _Condition:
         entry = tables.quarantine.c
         given = {"source": self.source, "code": self.code, "failure_group": self.group}
-        held = [entry[name] == value for name, value in given.items() if value is not None]
+        held: list[_Condition] = [
+            entry[name] == value for name, value in given.items() if value is not None
+        ]
         if self.state is None:
             held.append(entry.state != EntryState.RESOLVED)
         else:
@@ -208,15 +201,15 @@ def count_entries(connection: Connection, wanted: EntryFilter) -> int:
 
 def count_entries_by_state(connection: Connection) -> dict[str, int]:
     state = tables.quarantine.c.state
-    return {name: n for name, n in connection.execute(sa.select(state, sa.func.count()).group_by(state))}
+    return {
+        name: n for name, n in connection.execute(sa.select(state, sa.func.count()).group_by(state))
+    }
 
 
 def count_generation_chunks(connection: Connection) -> dict[str, int]:
     """By generation, its chunks; of those that are kept up to date."""
     held, one = tables.chunk.c, tables.generation.c
-    kept = list(
-        connection.scalars(sa.select(one.id).where(one.state != GenerationState.DROPPED))
-    )
+    kept = list(connection.scalars(sa.select(one.id).where(one.state != GenerationState.DROPPED)))
     if len(kept) == 1:
         total = sa.select(sa.func.count()).select_from(tables.chunk)
         return {kept[0]: connection.scalar(total) or 0}
