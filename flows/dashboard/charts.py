@@ -103,7 +103,7 @@ def time_chart(
     width: int = 500,
     height: int = 220,
 ) -> LineChart | None:
-    """Lengths of time on a logarithmic scale; None of nothing.
+    """Lengths of time on a logarithmic scale; None of fewer than two.
 
     Args:
         points: The oldest first.
@@ -113,7 +113,7 @@ def time_chart(
         height: Of the whole chart.
     """
     warn_after_s, error_after_s = limits_s
-    if not points:
+    if len(points) < 2:
         return None
     bottom = height - _BOTTOM
     low = _log(min(point.seconds for point in points) / 2)
@@ -146,7 +146,7 @@ def time_chart(
 
 
 def outcome_chart(
-    runs: Sequence[OutcomesOfRun], width: int = 500, height: int = 220
+    runs: Sequence[OutcomesOfRun], width: int = 1100, height: int = 200
 ) -> BarChart | None:
     """What runs did, a bar for each, the oldest first; None without any."""
     if not runs:
@@ -217,9 +217,7 @@ def _along(moments: Sequence[datetime], width: int) -> list[float]:
 
 
 def _times(points: Sequence[Point], xs: Sequence[float]) -> list[Mark]:
-    ends = [(xs[0], points[0].at, "start"), (xs[-1], points[-1].at, "end")]
-    if points[0].at == points[-1].at:
-        ends = [(xs[0], points[0].at, "middle")]
+    ends = ((xs[0], points[0].at, "start"), (xs[-1], points[-1].at, "end"))
     return [Mark(x, f"{at:%Y-%m-%d %H:%M}", anchor) for x, at, anchor in ends]
 
 

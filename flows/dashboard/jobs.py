@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -152,16 +153,20 @@ class Jobs:
             start_new_session=True,
         )
         assert process.stdin is not None
-        process.stdin.write(order.as_line())
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # It has ended; whoever watches it sees how.
+            process.stdin.write(order.as_line())
+            process.stdin.flush()
         return process
 
     def _watch(self, job_id: str, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
                 self._change(job_id, partial(_told, said=json.loads(line)))
         returncode = process.wait()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
         self._change(job_id, partial(_over, returncode=returncode))
 
     def _change(self, job_id: str, change: Callable[[Job], Job]) -> None:

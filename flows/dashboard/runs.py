@@ -156,7 +156,8 @@ def _noted(connection: Connection, run_id: str, outcome: Outcome | None) -> int:
 
 
 def _outcome(row: RowMapping) -> OutcomeLine:
-    return OutcomeLine(**{name: value for name, value in row.items() if name != "run_id"})
+    names = ("document_id", "uri", "outcome", "code", "detail", "lag_seconds")
+    return OutcomeLine(**{name: row[name] for name in names})
 
 
 def _balance(report: Mapping[str, Any], noted: Mapping[tuple[str, str | None], int]) -> Balance:
