@@ -6,6 +6,7 @@ from flows.commands import (
     alerts,
     checks,
     erase,
+    freshness,
     generation,
     ingest,
     look,
@@ -24,6 +25,8 @@ app = typer.Typer(
 )
 app.command()(ingest.ingest)
 app.command()(look.status)
+app.command()(freshness.metrics)
+app.command()(freshness.canary)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(reprocess.reprocess)
 app.add_typer(alerts.app, name="alerts")

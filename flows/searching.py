@@ -7,7 +7,7 @@ from flows.wiring import nothing_ingested, open_catalog, open_embedder, open_to_
 from index.catalog.generations import find_generation, reigning_at
 from index.errors import StoreBusy
 from index.history import search_as_of
-from index.search import Result, search
+from index.search import Result, marked, search
 
 
 def find_now(settings: Settings, words: str, k: int, source: str | None) -> list[Result]:
@@ -21,9 +21,10 @@ def find_now(settings: Settings, words: str, k: int, source: str | None) -> list
     """
     with open_catalog(settings) as catalog, open_to_search(settings, catalog) as index:
         try:
-            return search(index, words, k, source=source)
+            results = search(index, words, k, source=source)
         except StoreBusy:
-            return find_as_of(settings, words, k, source, datetime.now(UTC))
+            results = find_as_of(settings, words, k, source, datetime.now(UTC))
+        return marked(catalog, results)
 
 
 def find_as_of(

@@ -152,6 +152,14 @@ class LimitSettings(Strict):
         )
 
 
+class TraceSettings(Strict):
+    """Where traces of runs go."""
+
+    endpoint: str | None = None
+    """An OpenTelemetry collector that takes OTLP over gRPC, `http://HOST:4317`. None are made if
+    neither this nor `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
+
+
 class RetentionSettings(Strict):
     """How long the past is kept."""
 
@@ -191,6 +199,7 @@ class Settings(BaseSettings):
     index: IndexSettings = IndexSettings()
     alerts: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
+    traces: TraceSettings = TraceSettings()
 
     @classmethod
     def settings_customise_sources(
