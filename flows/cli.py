@@ -7,6 +7,7 @@ from flows.commands import (
     checks,
     dashboard,
     erase,
+    freshness,
     generation,
     ingest,
     look,
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(ingest.ingest)
 app.command()(look.status)
+app.command()(freshness.metrics)
+app.command()(freshness.canary)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(reprocess.reprocess)
 app.add_typer(alerts.app, name="alerts")

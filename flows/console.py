@@ -411,6 +411,9 @@ def show_results(results: Sequence[Result]) -> None:
             f"[bold]{result.rank}. {escape(origin.uri)}[/]{pages}  "
             f"[dim]{result.score:.3f}, {escape(origin.source)}{changed}[/]"
         )
+        if result.stale_since:
+            since = f"{result.stale_since:%Y-%m-%d %H:%M} UTC"
+            out.print(f"   [yellow]stale: its source says something else since {since}[/]")
         if placed.heading_path:
             out.print(f"   [cyan]{escape(' > '.join(placed.heading_path))}[/]")
         words = " ".join(result.text.split())

@@ -1,13 +1,12 @@
 """How fresh a source is: read from the catalog, and kept in its history."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
-from checks.error_budget import WINDOW, Budget, Spans, spend
+from checks.error_budget import WINDOW, Budget
 from checks.freshness import (
     Clocks,
     FreshnessState,
@@ -19,11 +18,10 @@ from checks.freshness import (
     staleness,
     time_to_breach,
 )
+from flows.budget import read_budget
 from flows.settings import Freshness, Settings
-from index.catalog import chunks as chunk_rows
 from index.catalog import history
 from index.catalog import runs as run_rows
-from index.catalog.generations import live_generation
 from index.catalog.history import CanaryFound, Look
 from index.catalog.staleness import (
     DocumentCounts,
@@ -190,6 +188,7 @@ def read_freshness(
     objective: Objective,
     now: datetime,
     counts: DocumentCounts | None = None,
+    lags: Lags | None = None,
 ) -> SourceFreshness:
     """A source as it stands, whether or not it was ever read.
 
@@ -199,6 +198,7 @@ def read_freshness(
         objective: How stale it may be.
         now: The time.
         counts: Of its documents, where they are known already.
+        lags: Of its changes, where they are known already.
     """
     clocks = read_clocks(connection, source, now)
     counts = counts or count_documents(connection).get(source) or DocumentCounts({}, 0, 0)
@@ -207,7 +207,7 @@ def read_freshness(
         at=now,
         objective=objective,
         clocks=clocks,
-        lags=_lags(connection, source, objective, now),
+        lags=lags or _lags(connection, source, objective, now),
         n_stale=counts.n_stale,
         skew=find_skew(connection, source, _all_read_by(connection, source, clocks, now)),
         budget=read_budget(connection, source, objective, now),
@@ -229,78 +229,23 @@ def _lags(connection: Connection, source: str, objective: Objective, now: dateti
     )
 
 
+def lags_of(look: Look) -> Lags:
+    """As they were when a source was looked at."""
+    times = (look.lag_p50, look.lag_p95, look.lag_max, look.lag_p99)
+    known = [seconds for seconds in times if seconds is not None]
+    return Lags(
+        window=LAG_WINDOW,
+        seconds=Percentiles(*known) if len(known) == len(times) else None,
+        n_changes=look.n_lags,
+        n_backlog=look.n_backlog,
+        share_within=look.share_within,
+    )
+
+
 def _all_read_by(connection: Connection, source: str, clocks: Clocks, now: datetime) -> datetime:
     """When every document that the catalog has of a source had been read."""
     last = run_rows.last_run(connection, source)
     return (last and last["ended_at"]) or now
-
-
-def read_budget(connection: Connection, source: str, objective: Objective, now: datetime) -> Budget:
-    """How a source kept to its objective, by its history and what was last known of it."""
-    spans = Spans(*history.spans_since(connection, source, now - WINDOW))
-    if last := history.last_look(connection, source):
-        spans += spend(clocks_of(last), max(last.at, now - WINDOW), now, objective)
-    return Budget(spans, objective.target)
-
-
-def clocks_of(look: Look) -> Clocks:
-    """What was known when a source was looked at."""
-    return Clocks(
-        last_check=look.last_check,
-        last_success=look.last_success,
-        newest_change_seen=look.newest_change_seen,
-        newest_change_searchable=look.newest_change_searchable,
-        oldest_change_waiting=look.oldest_change_waiting,
-        complete_as_of=look.complete_as_of,
-        check_failed=look.check_failed,
-    )
-
-
-def record_freshness(
-    connection: Connection, source: str, objective: Objective, now: datetime
-) -> SourceFreshness:
-    """Add a source as it stands to its history.
-
-    Args:
-        connection: Of a writing transaction.
-        source: Its name.
-        objective: How stale it may be.
-        now: The time.
-    """
-    found = read_freshness(connection, source, objective, now)
-    before = history.last_look(connection, source)
-    if before and before.at > now:
-        return found  # The clock was set back; what is known is newer than this.
-    spans = spend(clocks_of(before), before.at, now, objective) if before else Spans()
-    live = live_generation(connection)
-    lag = found.lags.seconds
-    look = Look(
-        source=source,
-        at=now,
-        state=found.state.value,
-        last_check=found.clocks.last_check,
-        last_success=found.clocks.last_success,
-        complete_as_of=found.clocks.complete_as_of,
-        newest_change_seen=found.clocks.newest_change_seen,
-        newest_change_searchable=found.clocks.newest_change_searchable,
-        oldest_change_waiting=found.clocks.oldest_change_waiting,
-        check_failed=found.clocks.check_failed,
-        n_stale=found.n_stale,
-        n_lags=found.lags.n_changes,
-        lag_p50=lag.p50 if lag else None,
-        lag_p95=lag.p95 if lag else None,
-        lag_p99=lag.p99 if lag else None,
-        lag_max=lag.max if lag else None,
-        share_within=found.lags.share_within,
-        generation=live.id if live else None,
-        n_searchable=found.documents.n_searchable,
-        n_chunks=chunk_rows.count_chunks(connection, source),
-        within_s=spans.within_s,
-        outside_s=spans.outside_s,
-        unknown_s=spans.unknown_s,
-    )
-    history.save_look(connection, look)
-    return found
 
 
 def source_roots(connection: Connection, settings: Settings) -> dict[str, str]:
@@ -308,13 +253,3 @@ def source_roots(connection: Connection, settings: Settings) -> dict[str, str]:
     roots = {row["name"]: row["root"] for row in run_rows.all_sources(connection)}
     roots |= {source.name: source.uri for source in settings.sources}
     return dict(sorted(roots.items()))
-
-
-def record_all(
-    connection: Connection, settings: Settings, now: datetime
-) -> Sequence[SourceFreshness]:
-    """Add every source as it stands to the history; see `record_freshness`."""
-    return [
-        record_freshness(connection, name, objective_of(settings, name), now)
-        for name in source_roots(connection, settings)
-    ]

@@ -17,9 +17,11 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from checks.balance import trips_removal_guard
+from flows.clock import Amounts
 from flows.conversations import gather
 from flows.corpus_checks import check_corpus, check_listing
 from flows.errors import RunFailed
+from flows.freshness_artifacts import publish_freshness
 from flows.indexing import (
     PARALLEL_BATCHES,
     STEP,
@@ -33,7 +35,7 @@ from flows.outage_alerts import outages_told
 from flows.outages import persistently
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
-from flows.run import Run, current, recorded
+from flows.run import Run, current, recorded, traced_run
 from flows.selection import select_source
 from flows.settings import Settings, load_settings
 from flows.sidecars import attach, counted_as
@@ -45,6 +47,7 @@ from flows.wiring import (
     open_index,
     wanted_generation,
 )
+from flows.withdrawal import withdraw_unreadable
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
@@ -121,7 +124,7 @@ def _notes(settings: Settings, index: Index) -> list[str]:
 def _run(run: Run, *, verify: bool, allow_removal: bool) -> dict[str, Any]:
     token = current.set(run)
     try:
-        with recorded(run, flow_run.id):
+        with traced_run(run), recorded(run, flow_run.id):
             _follow_source(run, verify=verify, allow_removal=allow_removal)
             return _settle(run).as_json()
     finally:
@@ -136,6 +139,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         known = persistently(lambda: _known(run))
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
+    run.clock.count("scan", Amounts(documents=plan.n_found))
     run.progress.planned(len(plan.read))
     run.n_released = sum(_was_bad(known.get(one.uri)) for one in plan.read)
     persistently(lambda: _count_unread(run, plan))
@@ -146,6 +150,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         retire_in_batches(plan.retired, Outcome.SKIPPED)
     retire_in_batches(run.removed_members, Outcome.REMOVED)
     retire_in_batches(run.retired_members, Outcome.SKIPPED)
+    withdraw_unreadable(run)
     _finish_what_was_begun(run)  # What a batch left that had to be tried again.
 
 
@@ -225,7 +230,8 @@ def settle(report: dict[str, Any], source: str) -> None:
 
 
 def _settle(run: Run) -> RunReport:
-    error = check_corpus(run)
+    with run.clock.stage("settle"):
+        error = check_corpus(run)
     if run.withheld:
         error = (
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
@@ -234,6 +240,7 @@ def _settle(run: Run) -> RunReport:
     report = run.report(RunState.FAILED if error else None, error)
     run.end(report)
     settle(report.as_json(), run.source.name)
+    publish_freshness(run)
     if report.state is RunState.FAILED:
         raise RunFailed(report)
     return report

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,16 +13,19 @@ from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_kille
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
 from flows.events import Happening, publish
-from flows.freshness import record_freshness
+from flows.looks import record_freshness
 from flows.outages import persistently
 from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
+from flows.totals import totals_of
+from flows.tracing import stage_span, traced
 from flows.verdicts import verdicts_of_run
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.erased import erased_uris
+from index.catalog.history import add_totals
 from index.catalog.runs import RunKind, RunState
 from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
@@ -52,7 +55,7 @@ class Run:
     kind: RunKind = RunKind.INGEST
     attempt: Attempt = Attempt()
     """What is different in it from what the settings say."""
-    clock: StageClock = field(default_factory=StageClock)
+    clock: StageClock = field(default_factory=lambda: StageClock(stage_span))
     listed_at: datetime | None = None
     """When it began to list the source."""
     n_found: int = 0
@@ -109,9 +112,11 @@ class Run:
                 balanced=balanced, guarded=bool(self.withheld), outcomes=tally.outcomes
             )
         lags: Sequence[float] = ()
+        followed: Sequence[float] = ()
         # The catalog may be what ends the run.
         with suppress(StoreUnavailable), self.index.catalog.reading() as connection:
             lags = run_rows.lags(connection, self.id)
+            followed = run_rows.followed_lags(connection, self.id)
             checks = verdicts_of_run(connection, self.id)
         return RunReport(
             run_id=self.id,
@@ -120,7 +125,9 @@ class Run:
             n_found=self.n_found,
             tally=tally,
             seconds=self.clock.seconds(),
+            stages=self.clock.records(),
             lags=lags,
+            lags_followed=followed,
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
@@ -153,6 +160,7 @@ class Run:
                 run_rows.mark_succeeded(connection, self.source.name, now)
             mark_stale(connection, self.source.name, now)
             record_freshness(connection, self.source.name, self.source.freshness.objective, now)
+            add_totals(connection, self.source.name, totals_of(report, self.kind))
             end = RunEnd(report, cause, self.found, self.kind)
             happened = settle_alerts(connection, self.settings, end, now)
         publish(happened)
@@ -160,6 +168,11 @@ class Run:
 
 current: ContextVar[Run] = ContextVar("current_run")
 """For tasks: what a run works with cannot be passed through Prefect's parameters."""
+
+
+def traced_run(run: Run) -> AbstractContextManager[None]:
+    """Have a run traced, if traces are wanted."""
+    return traced(run.settings, run.kind.value, source=run.source.name, run_id=run.id)
 
 
 @contextmanager

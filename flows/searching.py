@@ -9,7 +9,7 @@ from index.catalog.generations import Generation, find_generation, reigning_at
 from index.embedding import Embedder
 from index.errors import StoreBusy
 from index.history import search_as_of
-from index.search import Result, search
+from index.search import Result, marked, search
 
 
 def find_now(
@@ -39,9 +39,11 @@ def find_now(
         open_to_search(settings, catalog, embedder_of) as index,
     ):
         try:
-            return search(index, words, k, source=source)
+            results = search(index, words, k, source=source)
         except StoreBusy:
-            return find_as_of(settings, words, k, source, datetime.now(UTC), embedder_of)
+            now = datetime.now(UTC)
+            results = find_as_of(settings, words, k, source, now, embedder_of)
+        return marked(catalog, results)
 
 
 def find_as_of(

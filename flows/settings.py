@@ -153,6 +153,14 @@ class LimitSettings(Strict):
         )
 
 
+class TraceSettings(Strict):
+    """Where traces of runs go."""
+
+    endpoint: str | None = None
+    """An OpenTelemetry collector that takes OTLP over gRPC, `http://HOST:4317`. None are made if
+    neither this nor `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
+
+
 class RetentionSettings(Strict):
     """How long the past is kept."""
 
@@ -193,6 +201,7 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     dashboard: DashboardSettings = DashboardSettings()
     retention: RetentionSettings = RetentionSettings()
+    traces: TraceSettings = TraceSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -4,21 +4,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from checks.freshness import Clocks, FreshnessState
 from flows.freshness import (
     SourceFreshness,
+    lags_of,
     objective_of,
     read_freshness,
-    record_all,
     source_roots,
 )
+from flows.looks import record_all
 from flows.settings import Settings
 from index.catalog import chunks as chunk_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.database import Catalog
+from index.catalog.generations import live_generation
+from index.catalog.history import Look, last_look
 from index.catalog.staleness import DocumentCounts, count_documents
 
 
@@ -72,15 +75,16 @@ def all_statuses(
         catalog: That knows.
         now: The time, if it is to be another one.
     """
-    now = now or datetime.now(UTC)
     with catalog.reading() as connection:
-        counts = count_documents(connection)
-        return [
-            _status(
-                connection, settings, name, root, counts.get(name, DocumentCounts({}, 0, 0)), now
-            )
-            for name, root in source_roots(connection, settings).items()
-        ]
+        return _statuses(settings, connection, now or datetime.now(UTC))
+
+
+def quick_statuses(settings: Settings, connection: Connection, now: datetime) -> list[SourceStatus]:
+    """As `all_statuses`, with the lags and numbers of chunks that the last look at a source found.
+
+    What may have changed since is counted anew.
+    """
+    return _statuses(settings, connection, now, quick=True)
 
 
 def record_statuses(settings: Settings, catalog: Catalog, now: datetime | None = None) -> None:
@@ -89,19 +93,37 @@ def record_statuses(settings: Settings, catalog: Catalog, now: datetime | None =
         record_all(connection, settings, now or datetime.now(UTC))
 
 
-def _status(
-    connection: Connection,
-    settings: Settings,
-    name: str,
-    root: str,
-    counts: DocumentCounts,
-    now: datetime,
-) -> SourceStatus:
-    last = run_rows.last_run(connection, name)
-    return SourceStatus(
-        root=root,
-        freshness=read_freshness(connection, name, objective_of(settings, name), now, counts),
-        n_chunks=chunk_rows.count_chunks(connection, name),
-        quarantined=quarantine.count_open(connection, name),
-        last_run_state=last["state"] if last else None,
-    )
+def _statuses(
+    settings: Settings, connection: Connection, now: datetime, *, quick: bool = False
+) -> list[SourceStatus]:
+    counts = count_documents(connection)
+    found = []
+    for name, root in source_roots(connection, settings).items():
+        counted = counts.get(name, DocumentCounts({}, 0, 0))
+        last = run_rows.last_run(connection, name)
+        look = _valid_look(connection, name, counted, last) if quick else None
+        objective, lags = objective_of(settings, name), lags_of(look) if look else None
+        status = SourceStatus(
+            root=root,
+            freshness=read_freshness(connection, name, objective, now, counted, lags),
+            n_chunks=look.n_chunks if look else chunk_rows.count_chunks(connection, name),
+            quarantined=quarantine.count_open(connection, name),
+            last_run_state=last["state"] if last else None,
+        )
+        found.append(status)
+    return found
+
+
+def _valid_look(
+    connection: Connection, source: str, counted: DocumentCounts, last: RowMapping | None
+) -> Look | None:
+    """The last look at a source, unless its chunks may have changed since.
+
+    Chunks change in runs, with the generation that is live, and where a document ceases to be
+    searchable; nothing else touches them.
+    """
+    look, live = last_look(connection, source), live_generation(connection)
+    if look is None or live is None or (last is not None and last["started_at"] > look.at):
+        return None
+    same = look.generation == live.id and look.n_searchable == counted.n_searchable
+    return look if same else None

@@ -17,8 +17,11 @@ HOMES = {
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
     "apprise": {"flows/delivery.py"},
+    "prometheus_client": {"flows/metrics.py"},
+    "opentelemetry": {"flows/tracing.py"},
     "prefect": {
         "flows/events.py",
+        "flows/freshness_artifacts.py",
         "flows/indexing.py",
         "flows/ingest.py",
         "flows/prefect_runtime.py",

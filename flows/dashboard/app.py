@@ -21,6 +21,7 @@ from flows.dashboard.rendering import STATIC, page
 from flows.dashboard.state import Dashboard, dashboard_of
 from flows.dashboard.stores import Stores
 from flows.errors import UserError
+from flows.metrics import CONTENT_TYPE, render_metrics
 from flows.settings import Settings
 from index.embedding import ModelUnusable
 from index.errors import StoreUnavailable
@@ -56,6 +57,7 @@ def make_app(
     app.include_router(api.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_api_route("/readyz", _readiness, include_in_schema=False)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC), name="static")
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)
@@ -91,11 +93,18 @@ def _readiness(request: Request) -> PlainTextResponse:
         return PlainTextResponse("ready\n")
 
 
+def _metrics(request: Request) -> Response:
+    """What Prometheus asks for."""
+    stores = dashboard_of(request).stores
+    text = render_metrics(stores.settings, stores.catalog())
+    return Response(text, media_type=CONTENT_TYPE)
+
+
 def _problem(request: Request, status: int, title: str, detail: str) -> Response:
     """Why there is no answer: a page for people, JSON for programs."""
     if request.url.path.startswith("/api/"):
         return JSONResponse({"detail": detail}, status)
-    if request.url.path == "/readyz":
+    if request.url.path in ("/readyz", "/metrics"):
         return PlainTextResponse(f"{detail}\n", status)
     return page(request, "error", status=status, title=title, detail=detail)
 

@@ -1,9 +1,16 @@
 """Where else something is shown: a run in Prefect, and when the next one is due."""
 
 import os
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from cronsim import CronSim, CronSimError
+from pydantic import TypeAdapter, ValidationError
+
+from flows.setting_values import Duration
+
+_EVERY: Final[TypeAdapter[timedelta]] = TypeAdapter(Duration)
 
 
 def prefect_url(flow_run_id: str | None) -> str | None:
@@ -17,10 +24,21 @@ def prefect_url(flow_run_id: str | None) -> str | None:
     return f"{pages}/runs/flow-run/{flow_run_id}"
 
 
-def next_run(schedule: str | None, now: datetime) -> datetime | None:
-    """When a cron schedule, in UTC, is next due; None without one that can be understood."""
+def next_run(
+    schedule: str | None, now: datetime, last_started: datetime | None = None
+) -> datetime | None:
+    """When a source is next due; None without a schedule that can be understood.
+
+    Args:
+        schedule: A cron, in UTC, or the time between runs.
+        now: The time.
+        last_started: When its last run began.
+    """
     if not schedule:
         return None
+    with suppress(ValidationError):
+        every = _EVERY.validate_python(schedule)
+        return max(now, (last_started or now) + every)
     try:
         return next(CronSim(schedule, now.astimezone(UTC)))
     except (CronSimError, StopIteration):

@@ -219,7 +219,7 @@ def _source(
         oldest_change_waiting=clocks.oldest_change_waiting,
         last_run=_run(last),
         schedule=schedule,
-        next_run_at=next_run(schedule, now),
+        next_run_at=next_run(schedule, now, last and last["started_at"]),
         lags=lag_points(connection, status.source, _SPARK_RUNS),
     )
 

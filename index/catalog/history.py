@@ -38,6 +38,8 @@ class Look:
     """Documents that are served stale."""
     n_lags: int
     """Changes that the lags are of."""
+    n_backlog: int
+    """Changes as recent that are from before the source was followed."""
     lag_p50: float | None
     lag_p95: float | None
     lag_p99: float | None

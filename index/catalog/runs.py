@@ -212,6 +212,25 @@ def last_check_failed(connection: Connection, source: str) -> bool:
     return last.last_check_at is None or last.last_check_at < last.started_at
 
 
+def followed_lags(connection: Connection, run_id: str) -> list[float]:
+    """As `lags`, but for changes from before the source was followed."""
+    noted, ran, followed = tables.outcome.c, tables.run.c, tables.source.c
+    query = (
+        sa.select(noted.lag_seconds)
+        .join(tables.run, ran.id == noted.run_id)
+        .join(tables.source, followed.name == ran.source)
+        .where(ran.id == run_id, noted.changed_at >= followed.first_seen_at)
+    )
+    return list(connection.scalars(query))
+
+
+def lag_of(connection: Connection, run_id: str, document_id: str) -> float | None:
+    """Seconds from a document's change until the run had made it searchable; None if unknown."""
+    noted = tables.outcome.c
+    query = sa.select(noted.lag_seconds)
+    return connection.scalar(query.where(noted.run_id == run_id, noted.document_id == document_id))
+
+
 def find_run(connection: Connection, run_id: str) -> RowMapping | None:
     return (
         connection.execute(sa.select(tables.run).where(tables.run.c.id == run_id))

@@ -161,6 +161,28 @@ def mark_stale(connection: Connection, source: str, now: datetime) -> None:
         connection.execute(update.values(stale_since=sa.bindparam("b_since")), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Searchable documents that could not be read when that was last tried; ids."""
+
+    documents: frozenset[str]
+    members: frozenset[str]
+    """Those that lie in a container which could not be."""
+
+
+def find_unreadable(connection: Connection, source: str) -> Unreadable:
+    """What is served of a source though it can no longer be read.
+
+    Documents in a folder that could not be listed are not among them.
+    """
+    failed = {row["uri"]: row for row in _searched(connection, source, failed=True)}
+    documents = frozenset(row["id"] for row in failed.values() if row["version"] is not None)
+    inside = tables.document.c.uri.contains(MEMBER, autoescape=True)
+    rows = _searched(connection, source, where=inside) if failed else ()
+    members = (row["id"] for row in rows if any(uri in failed for uri in _above(row["uri"], ())))
+    return Unreadable(documents, frozenset(members))
+
+
 def _stale(connection: Connection, source: str, now: datetime) -> dict[str, datetime]:
     failed = {row["uri"]: row for row in _searched(connection, source, failed=True)}
     wanted = {

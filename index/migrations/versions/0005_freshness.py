@@ -74,6 +74,7 @@ def _create_freshness() -> None:
             "n_stale", sa.Integer(), nullable=False, comment="documents that are served stale"
         ),
         sa.Column("n_lags", sa.Integer(), nullable=False, comment="changes that the lags are of"),
+        sa.Column("n_backlog", sa.Integer(), nullable=False, comment="from before it was followed"),
         sa.Column("lag_p50", sa.Float()),
         sa.Column("lag_p95", sa.Float()),
         sa.Column("lag_p99", sa.Float()),

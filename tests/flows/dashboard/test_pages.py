@@ -188,3 +188,9 @@ def test_another_catalog_in_its_place_is_shown_at_once(client, place, ingested):
     (place / "state" / "catalog.db").write_bytes((ingested / "state/catalog.db").read_bytes())
     assert client.get("/api/documents").json()["n_items"] == 7
     assert client.get("/readyz").status_code == 200
+
+
+def test_prometheus_is_told_what_the_command_tells_it(client):
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert 'headwater_source_documents{outcome="indexed",source="handbook"} 3.0' in answer.text

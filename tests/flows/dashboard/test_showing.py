@@ -44,6 +44,8 @@ def test_names_show_signs_that_would_hide_or_turn_others():
 
 def test_a_schedule_says_when_it_is_next_due():
     assert next_run("*/15 * * * *", NOW) == datetime(2026, 11, 22, 12, 15, tzinfo=UTC)
+    assert next_run("20m", NOW, NOW - timedelta(minutes=5)) == NOW + timedelta(minutes=15)
+    assert next_run("20m", NOW, NOW - timedelta(days=5)) == NOW
     assert next_run("no schedule", NOW) is None
     assert next_run(None, NOW) is None
 
