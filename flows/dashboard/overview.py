@@ -15,7 +15,7 @@ from flows.dashboard.links import next_run
 from flows.dashboard.stores import Stores
 from flows.dashboard.trends import Point, lag_points
 from flows.settings import Settings
-from flows.status import SourceStatus, all_statuses
+from flows.status import SourceStatus, quick_statuses
 from index.catalog import browsing
 
 _SPARK_RUNS: Final = 40
@@ -141,7 +141,9 @@ class Statuses:
         with self._lock:
             catalog = self._stores.catalog()
             if time.monotonic() - self._asked_at > self._kept_s:
-                self._known = all_statuses(self._stores.settings, catalog)
+                with catalog.reading() as connection:
+                    now = datetime.now(UTC)
+                    self._known = quick_statuses(self._stores.settings, connection, now)
                 self._asked_at = time.monotonic()
             return self._known
 
@@ -219,7 +221,7 @@ def _source(
         oldest_change_waiting=clocks.oldest_change_waiting,
         last_run=_run(last),
         schedule=schedule,
-        next_run_at=next_run(schedule, now, last and last["started_at"]),
+        next_run_at=next_run(schedule, now, last["started_at"] if last else None),
         lags=lag_points(connection, status.source, _SPARK_RUNS),
     )
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.dashboard.stores import Stores
-from index.catalog import staleness
 from index.search import Result
 
 
@@ -52,13 +51,10 @@ def find(stores: Stores, words: str, k: int, source: str | None) -> Found:
     """
     started = time.perf_counter()
     results = stores.search(words, k, source)
-    with stores.catalog().reading() as connection:
-        since = staleness.stale_since(connection, [one.provenance.document_id for one in results])
-    hits = [_hit(one, since.get(one.provenance.document_id)) for one in results]
-    return Found(words, time.perf_counter() - started, hits)
+    return Found(words, time.perf_counter() - started, [_hit(one) for one in results])
 
 
-def _hit(result: Result, stale_since: datetime | None) -> Hit:
+def _hit(result: Result) -> Hit:
     placed, origin = result.placement, result.provenance
     return Hit(
         rank=result.rank,
@@ -74,5 +70,5 @@ def _hit(result: Result, stale_since: datetime | None) -> Hit:
         text=result.text,
         source_modified_at=origin.source_modified_at,
         indexed_at=origin.indexed_at,
-        stale_since=stale_since,
+        stale_since=result.stale_since,
     )
