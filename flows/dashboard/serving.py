@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,8 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
         )
-        uvicorn.Server(config_of_server).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # It has ended as it should by then.
+            uvicorn.Server(config_of_server).run(sockets=[listener])
 
 
 def make_access(settings: DashboardSettings, user: str) -> Access:
