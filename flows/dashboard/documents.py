@@ -76,8 +76,8 @@ class DocumentText:
 def list_documents(stores: Stores, wanted: DocumentFilter, paging: Paging) -> Listing[DocumentLine]:
     """Documents by source and uri."""
     with stores.catalog().reading() as connection:
-        rows = browsing.page_of_documents(connection, wanted, paging)
         n_rows = browsing.count_documents(connection, wanted)
+        rows = browsing.page_of_documents(connection, wanted, paging, n_rows)
     return listed([_line(row) for row in rows], n_rows, paging)
 
 

@@ -60,7 +60,8 @@ def from_now(value: datetime | str | None, now: datetime | None = None) -> str:
     seconds = ((now or datetime.now(UTC)) - found).total_seconds()
     if abs(seconds) < 1:
         return "now"
-    return f"{rough(seconds)} ago" if seconds > 0 else f"in {rough(-seconds)}"
+    length = f"{abs(seconds):.0f} s" if abs(seconds) < 10 else rough(abs(seconds))
+    return f"{length} ago" if seconds > 0 else f"in {length}"
 
 
 def _parsed(value: datetime | str | None) -> datetime | None:

@@ -58,12 +58,28 @@ class DocumentFilter:
 
 
 def page_of_documents(
-    connection: Connection, wanted: DocumentFilter, paging: Paging
+    connection: Connection, wanted: DocumentFilter, paging: Paging, n_items: int
 ) -> Sequence[RowMapping]:
-    """Documents by source and uri."""
+    """Documents by source and uri.
+
+    Args:
+        connection: To the catalog.
+        wanted: Which.
+        paging: Which of them.
+        n_items: How many there are in all: a page in the later half is counted from the end.
+    """
     found = tables.document.c
-    query = sa.select(tables.document).where(wanted.condition).order_by(found.source, found.uri)
-    return _page(connection, query, paging)
+    query = sa.select(tables.document).where(wanted.condition)
+    if paging.offset <= n_items // 2:
+        return _page(connection, query.order_by(found.source, found.uri), paging)
+    n_shown = min(paging.size, n_items - paging.offset)
+    if n_shown <= 0:
+        return []
+    backwards = query.order_by(found.source.desc(), found.uri.desc())
+    rows = connection.execute(
+        backwards.limit(n_shown).offset(n_items - paging.offset - n_shown)
+    ).mappings()
+    return rows.all()[::-1]
 
 
 def count_documents(connection: Connection, wanted: DocumentFilter) -> int:

@@ -34,6 +34,7 @@ def test_lengths_of_time_are_said_in_two_units_at_most(seconds, said):
 def test_moments_are_said_from_now_on_either_side():
     assert words.from_now(NOW - timedelta(minutes=5, seconds=3), NOW) == "5 min ago"
     assert words.from_now(NOW + timedelta(days=2), NOW) == "in 2 d"
+    assert words.from_now(NOW - timedelta(seconds=7.4), NOW) == "7 s ago"
     assert words.from_now("2026-11-22T12:06:59.500Z", NOW) == "now"
     assert words.from_now(None, NOW) == "never"
 
