@@ -116,7 +116,7 @@ def time_chart(
     if len(points) < 2:
         return None
     bottom = height - _BOTTOM
-    low = _log(min(point.seconds for point in points) / 2)
+    low = _log(min(warn_after_s, *(point.seconds for point in points)) / 2)
     high = _log(max(max(point.seconds for point in points), error_after_s) * 1.5)
 
     def y(seconds: float) -> float:

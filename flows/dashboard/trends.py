@@ -47,7 +47,7 @@ def lag_points(connection: Connection, source: str, n_runs: int) -> list[Point]:
 
 
 def staleness_points(connection: Connection, source: str, since: datetime) -> list[Point]:
-    """How stale a source was at each look, and just before what was learned at it.
+    """How stale a source had become by each look at it, before what was learned at that look.
 
     Between two looks nothing is learned, so it only grows staler.
     """
@@ -55,15 +55,9 @@ def staleness_points(connection: Connection, source: str, since: datetime) -> li
     known_until: datetime | None = None
     for look in history.looks(connection, source, since):
         if known_until is not None:
-            points.append(_stale(look.at, known_until))
+            points.append(Point(look.at, max(0.0, (look.at - known_until).total_seconds())))
         known_until = clocks_of(look).true_until
-        if known_until is not None:
-            points.append(_stale(look.at, known_until))
     return points
-
-
-def _stale(at: datetime, known_until: datetime) -> Point:
-    return Point(at, max(0.0, (at - known_until).total_seconds()))
 
 
 def outcomes_of_runs(rows: Sequence[RowMapping]) -> list[OutcomesOfRun]:

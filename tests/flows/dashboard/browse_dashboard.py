@@ -8,6 +8,7 @@ the folder that SCREENSHOTS names. AXE names the file of axe-core, CHROMIUM the 
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from tests.conftest import ROOT
 from tests.flows.dashboard.conftest import HOSTILE, PASSWORD, RETRYING, TOKEN
 
 AXE = Path(os.environ.get("AXE", ROOT / ".venv/browser/node_modules/axe-core/axe.min.js"))
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 PICTURES = Path(os.environ.get("SCREENSHOTS", ROOT / "build/screenshots"))
 SCREENS = {"wide": (1280, 900), "narrow": (390, 844)}
 SERIOUS = ("serious", "critical")

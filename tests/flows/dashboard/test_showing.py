@@ -69,6 +69,8 @@ def test_a_chart_puts_a_limit_above_what_keeps_to_it():
     warn, error = chart.limits
     assert error.at < warn.at < min(dot.y for dot in chart.dots)
     assert chart.dots[1].y < chart.dots[0].y < chart.dots[2].y <= chart.bottom
+    late = charts.time_chart(points(50_000, 60_000), with_dots=True, limits_s=(7200, 86400))
+    assert max(dot.y for dot in late.dots) < late.limits[0].at < late.bottom
     assert "30 s at last" in chart.summary
     assert "10 min at worst" in chart.summary
     assert charts.time_chart(points(60), with_dots=True, limits_s=(7200, 86400)) is None
