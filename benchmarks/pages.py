@@ -159,7 +159,7 @@ def _id_of(number: int) -> str:
 
 
 def _source(number: int) -> str:
-    return f"source{number % _SOURCES}"
+    return f"source{(number + number // _ONE_OF) % _SOURCES}"
 
 
 def _uri(number: int) -> str:

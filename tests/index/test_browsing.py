@@ -28,8 +28,12 @@ def documents(catalog) -> list[tuple[str, str]]:
     return names[:-1]
 
 
+@pytest.mark.parametrize("sorted_", [0, 10_000])
 @pytest.mark.parametrize("size", [1, 4, 10, 33, 100])
-def test_the_pages_together_are_all_documents_once_and_in_order(catalog, documents, size):
+def test_the_pages_together_are_all_documents_once_and_in_order(
+    catalog, documents, size, sorted_, monkeypatch
+):
+    monkeypatch.setattr(browsing, "_SORTED", sorted_)
     with catalog.reading() as connection:
         n_items = browsing.count_documents(connection, DocumentFilter())
         pages = [
