@@ -4,6 +4,7 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from flows.errors import UserError
 from flows.searching import find_now
 from flows.settings import Settings
 from flows.wiring import (
@@ -16,7 +17,8 @@ from flows.wiring import (
 )
 from index.catalog.database import Catalog
 from index.catalog.generations import Generation, live_generation
-from index.embedding import Embedder
+from index.embedding import Embedder, ModelUnusable
+from index.errors import StoreUnavailable
 from index.search import Result
 from index.texts import TextStore
 
@@ -73,7 +75,7 @@ class Stores:
 
     def _load(self) -> None:
         # Whoever searches is told what is wrong.
-        with suppress(Exception):
+        with suppress(UserError, ModelUnusable, StoreUnavailable):
             with self.catalog().reading() as connection:
                 live = live_generation(connection)
             if live is not None:
