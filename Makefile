@@ -8,7 +8,7 @@ SAMPLES ?= samples
 FUZZ_SECONDS ?= 10
 QUESTION ?= how much annual leave do I earn
 
-.PHONY: run test fuzz clean
+.PHONY: run test test-proofs fuzz clean
 
 run: $(VENV)/installed
 	$(BIN)/headwater ingest $(SAMPLES) --state $(STATE)
@@ -18,7 +18,11 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not proof"
+
+# What takes minutes to show: kills, outages, two at once, erasing, eight snapshots.
+test-proofs: $(VENV)/installed-for-tests
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m proof
 
 # Damaged documents for every parser, so many seconds for each type.
 fuzz: $(VENV)/installed-for-tests
