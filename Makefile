@@ -10,7 +10,7 @@ AXE_VERSION := 4.14.1
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 QUESTION ?= how much annual leave do I earn
 
-.PHONY: run test test-browser fuzz clean
+.PHONY: run test test-proofs test-browser fuzz clean
 
 run: $(VENV)/installed
 	$(BIN)/headwater ingest $(SAMPLES) --state $(STATE)
@@ -20,7 +20,11 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not proof"
+
+# What takes minutes to show: kills, outages, two at once, erasing, eight snapshots.
+test-proofs: $(VENV)/installed-for-tests
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m proof
 
 # The dashboard in a real browser. Gets Playwright from PyPI, Chromium from Debian and axe-core from
 # npm if they are not there; leaves pictures of all pages in build/screenshots.

@@ -1,13 +1,14 @@
 """What an index of many documents costs, and whether anything grows faster than they do.
 
-    python benchmarks/scale.py [--documents 20000] [--chunks-per-document 10] [--state DIR]
+    python benchmarks/scale.py [--documents 20000] [--chunks-per-document 10] [--state DIR] [--fill]
 
 Generates a folder of small Markdown files and ingests it in three steps, a hundredth, a tenth and
-all of it, each with the whole flow and its parsers. After each step it measures, every one in a
-process of its own: a run with nothing changed, a run with one changed document, searches (the
-quickest of those after the first), `status`, and `reconcile` where there is one. In place of the
-model stands a stub that makes a unit vector of a text's hash, for no step measured here depends on
-what the model finds alike.
+all of it, each with the whole flow and its parsers; with `--fill` without sandbox, checks and
+Prefect, which is several times as quick and ends in the same index. After each step it measures,
+every one in a process of its own: a run with nothing changed, a run with one changed document,
+searches (the quickest of those after the first), `status`, and `reconcile`, by Chroma's file and
+by its client. In place of the model stands a stub that makes a unit vector of a text's hash, for no
+step measured here depends on what the model finds alike.
 
 With `--state`, the folder and the index are kept there; a later call measures again what is there,
 and ingests only what is not.
@@ -15,7 +16,6 @@ and ingests only what is not.
 
 import argparse
 import hashlib
-import importlib.util
 import json
 import os
 import random
@@ -26,7 +26,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -35,13 +34,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import flows.wiring
+import index.chroma_file
 from flows.prefect_runtime import prefect_server
 from flows.settings import load_settings
 from flows.status import all_statuses
-from flows.wiring import open_catalog, open_index
+from flows.upkeep import reconcile_index
+from flows.wiring import open_catalog, open_stores
+from index.contents import ReadBy
 from index.embedding import Embedder, ModelFiles
-from index.publishing import Index
 from index.search import search
+from index.stores import Index
 
 _DIMENSION: Final = 384
 _INTRINSIC: Final = 16
@@ -92,15 +94,17 @@ def main() -> None:
         _measure(arguments.measure, arguments.state)
     else:
         with _place(arguments.state) as place, prefect_server(place / "server"):
-            _grow(place, arguments.documents, arguments.chunks_per_document)
+            first = "fill" if arguments.fill else "ingest"
+            _grow(place, arguments.documents, arguments.chunks_per_document, first)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--chunks-per-document", type=int, default=10)
+    parser.add_argument("--fill", action="store_true", help="index without sandbox and checks")
     parser.add_argument("--state", type=Path, help="keep the folder and the index here")
-    parser.add_argument("--measure", choices=list(MEASURES), help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=[*BUILDS, *MEASURES], help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -114,7 +118,7 @@ def _place(kept: Path | None) -> Iterator[Path]:
             yield Path(scratch)
 
 
-def _grow(place: Path, n_documents: int, n_chunks: int) -> None:
+def _grow(place: Path, n_documents: int, n_chunks: int, first: str) -> None:
     print(f"{'chunks':>8}  {'what':<28}{'seconds':>9}{'CPU s':>9}{'peak MiB':>10}")
     for share in _SHARES:
         n = max(1, n_documents // share)
@@ -122,7 +126,7 @@ def _grow(place: Path, n_documents: int, n_chunks: int) -> None:
             continue  # An earlier call went on from here.
         _generate(place / "documents", n, n_chunks)
         time.sleep(_SETTLED_S)
-        for name in MEASURES:
+        for name in (first, *MEASURES):
             measured = _in_own_process(name, place)
             for what, (seconds, cpu_s) in measured["costs"].items():
                 numbers = f"{seconds:>9.3f}{cpu_s:>9.3f}{measured['peak_mib']:>10.0f}"
@@ -139,7 +143,7 @@ def _in_own_process(name: str, place: Path) -> dict[str, Any]:
 def _measure(name: str, place: Path) -> None:
     flows.wiring.Embedder = HashEmbedder  # type: ignore[misc]
     os.chdir(place)  # Where no settings file of whoever runs this is found.
-    costs = MEASURES[name](place)
+    costs = (BUILDS | MEASURES)[name](place)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"costs": costs, "peak_mib": peak_mib}))
 
@@ -153,6 +157,12 @@ def _cost(act: Callable[[], object]) -> Cost:
 def _ingest(place: Path) -> Costs:
     report, cost = _run(place)
     return {"ingest": cost} if report["chunks"]["written"] else {}
+
+
+def _fill(place: Path) -> Costs:
+    from filling import fill
+
+    return {"fill": _cost(lambda: fill(place / "documents", place / "state"))}
 
 
 def _unchanged(place: Path) -> Costs:
@@ -181,10 +191,10 @@ def _run(place: Path) -> tuple[dict[str, Any], Cost]:
 
 
 def _search(place: Path) -> Costs:
-    with open_index(load_settings(state_dir=place / "state")) as index:
-        ask = partial(_costs_of_searches, index)
+    with open_stores(load_settings(state_dir=place / "state")) as stores:
+        ask = partial(_costs_of_searches, stores)
         first, *later = ask(None)
-        assert len(search(index, "question", 5, source="documents")) == 5
+        assert len(search(stores, "question", 5, source="documents")) == 5
         return {
             "search, first in a process": first,
             "search, later": min(later),
@@ -192,9 +202,9 @@ def _search(place: Path) -> Costs:
         }
 
 
-def _costs_of_searches(index: Index, source: str | None) -> list[Cost]:
+def _costs_of_searches(stores: Index, source: str | None) -> list[Cost]:
     return [
-        _cost(lambda words=f"question {number}": search(index, words, 5, source=source))
+        _cost(lambda words=f"question {number}": search(stores, words, 5, source=source))
         for number in range(_N_SEARCHES)
     ]
 
@@ -206,22 +216,28 @@ def _status(place: Path) -> Costs:
 
 
 def _reconcile(place: Path) -> Costs:
-    if importlib.util.find_spec("index.reconciling") is None:
-        return {}
-    from index.reconciling import reconcile
-
-    with open_index(load_settings(state_dir=place / "state")) as index:
-        now = datetime.now(UTC)
-        return {"reconcile": _cost(lambda: reconcile(index, index.targets[0], now))}
+    return {"reconcile": _cost(lambda: _agree(place, ReadBy.FILE))}
 
 
-MEASURES: Final[Mapping[str, Callable[[Path], Costs]]] = {
-    "ingest": _ingest,
+def _reconcile_by_client(place: Path) -> Costs:
+    index.chroma_file.MIGRATIONS = {}  # Now no file is one that is known.
+    return {"reconcile, by the client": _cost(lambda: _agree(place, ReadBy.CLIENT))}
+
+
+def _agree(place: Path, read_by: ReadBy) -> None:
+    (report,) = reconcile_index(load_settings(state_dir=place / "state"))
+    assert report.agrees, report
+    assert report.read_by is read_by, report
+
+
+BUILDS: Final[dict[str, Callable[[Path], Costs]]] = {"ingest": _ingest, "fill": _fill}
+MEASURES: Final[dict[str, Callable[[Path], Costs]]] = {
     "unchanged": _unchanged,
     "one-changed": _one_changed,
     "search": _search,
     "status": _status,
     "reconcile": _reconcile,
+    "reconcile-by-client": _reconcile_by_client,
 }
 """By name, what to do in a process of its own; each says what it cost."""
 

@@ -109,13 +109,13 @@ def _rank(ordered: Sequence[float], percent: int) -> float:
     return ordered[max(1, ceil(percent * len(ordered) / 100)) - 1]
 
 
-def share_within(lags: Sequence[float], n_late: int, limit_s: float) -> float | None:
+def share_within(n_in_time: int, n_changes: int, n_late: int) -> float | None:
     """Of changes, the share that was searchable in time; None if none was due.
 
     Args:
-        lags: Of those that became searchable, in seconds.
-        n_late: Changes that are not searchable, and already late.
-        limit_s: What is in time.
+        n_in_time: That became searchable within the objective.
+        n_changes: That became searchable at all.
+        n_late: That did not, and are past the objective already.
     """
-    n_due = len(lags) + n_late
-    return sum(lag <= limit_s for lag in lags) / n_due if n_due else None
+    n_due = n_changes + n_late
+    return n_in_time / n_due if n_due else None

@@ -383,6 +383,9 @@ def show_reconciliation(found: Reconciliation) -> None:
             f"{found.n_probed:,} were searched for and found.",
             style="green",
         )
+    if found.why_not_probed:
+        out.print(f"  None was searched for, for {found.why_not_probed}", style="dim")
+    if found.agrees:
         return
     differing = ", ".join(f"{n:,} {fault.replace('_', ' ')}" for fault, n in found.faults.items())
     out.print(f"Generation {found.generation}: {found.n_chunks:,} chunks; {differing}", style="red")

@@ -47,8 +47,8 @@ class Lags:
     n_changes: int
     n_backlog: int
     """Changes from before the source was followed, which are not among them."""
-    share_within: float | None
-    """Of changes, those searchable within `error_after`; 0 to 1, None if none is due."""
+    n_in_time: int
+    """Of these changes, those searchable within `error_after`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class SourceFreshness:
     objective: Objective
     clocks: Clocks
     lags: Lags
+    n_late: int
+    """Documents that have been served stale for longer than `error_after`."""
     n_stale: int
     """Documents whose last good version is searchable, and that have changed since."""
     skew: Skew
@@ -71,6 +73,11 @@ class SourceFreshness:
     @property
     def state(self) -> FreshnessState:
         return judge_freshness(self.clocks, self.at, self.objective)
+
+    @property
+    def share_within(self) -> float | None:
+        """Of recent changes, those searchable within `error_after`; 0 to 1, None if none is due."""
+        return share_within(self.lags.n_in_time, self.lags.n_changes, self.n_late)
 
     @property
     def stale_for_s(self) -> float | None:
@@ -109,7 +116,7 @@ class SourceFreshness:
                 "target": self.objective.target,
             },
             "lag_seconds": _lags_as_json(self.lags),
-            "share_within_objective": _rounded(self.lags.share_within),
+            "share_within_objective": _rounded(self.share_within),
             "stale_documents": self.n_stale,
             "clock_skew": {
                 "documents": self.skew.n_documents,
@@ -208,6 +215,7 @@ def read_freshness(
         objective=objective,
         clocks=clocks,
         lags=lags or _lags(connection, source, objective, now),
+        n_late=count_stale(connection, source, now - objective.error_after),
         n_stale=counts.n_stale,
         skew=find_skew(connection, source, _all_read_by(connection, source, clocks, now)),
         budget=read_budget(connection, source, objective, now),
@@ -218,14 +226,13 @@ def read_freshness(
 
 def _lags(connection: Connection, source: str, objective: Objective, now: datetime) -> Lags:
     recent = run_rows.recent_lags(connection, source, now - LAG_WINDOW)
-    n_late = count_stale(connection, source, now - objective.error_after)
     limit_s = objective.error_after.total_seconds()
     return Lags(
         window=LAG_WINDOW,
         seconds=percentiles(recent.seconds),
         n_changes=len(recent.seconds),
         n_backlog=recent.n_backlog,
-        share_within=share_within(recent.seconds, n_late, limit_s),
+        n_in_time=sum(lag <= limit_s for lag in recent.seconds),
     )
 
 
@@ -238,7 +245,7 @@ def lags_of(look: Look) -> Lags:
         seconds=Percentiles(*known) if len(known) == len(times) else None,
         n_changes=look.n_lags,
         n_backlog=look.n_backlog,
-        share_within=look.share_within,
+        n_in_time=look.n_in_time,
     )
 
 

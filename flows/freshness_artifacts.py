@@ -1,6 +1,8 @@
 """How fresh sources are, as Prefect artifacts: of the source that was followed, and of all."""
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.run import Run
 from flows.status import SourceStatus, quick_statuses
+from index.errors import StoreUnavailable
 
 GLOBAL_KEY = "freshness"
 
@@ -15,12 +18,15 @@ GLOBAL_KEY = "freshness"
 def publish_freshness(run: Run) -> None:
     """Publish the freshness of a run's source, and of all sources beside each other.
 
-    Raises:
-        StoreUnavailable: The catalog cannot be read.
+    The run has ended and is recorded: a catalog that is away now makes no failure of it.
     """
-    with run.index.catalog.reading() as connection:
+    statuses: list[SourceStatus] = []
+    with suppress(StoreUnavailable), run.index.catalog.reading() as connection:
         statuses = quick_statuses(run.settings, connection, datetime.now(UTC))
-    name = run.source.name
+    _publish(run.source.name, statuses)
+
+
+def _publish(name: str, statuses: Sequence[SourceStatus]) -> None:
     for status in statuses:
         if status.source == name:
             key = re.sub("[^a-z0-9]+", "-", f"freshness-{name}".lower()).strip("-")

@@ -145,13 +145,15 @@ def _target(settings: Settings, catalog: Catalog) -> Target:
 def _begun(settings: Settings, catalog: Catalog) -> Target:
     """The generation, entered into the catalog: from then on runs write to it too."""
     target = _target(settings, catalog)
-    with catalog.writing() as connection:
+    with catalog.reading() as connection:
         known = {one.id for one in generation_rows.all_generations(connection)}
-        if not known:
-            raise nothing_ingested(settings)
-        if target.generation.id not in known:
-            now = datetime.now(UTC)
-            generation_rows.add_generation(connection, target.generation, now)
+    if not known:
+        raise nothing_ingested(settings)
+    if target.generation.id not in known:
+        with closing(open_vectors(settings)) as vectors:
+            vectors.drop(target.generation.collection)  # Left if dropping it was cut short.
+        with catalog.writing() as connection:
+            generation_rows.add_generation(connection, target.generation, datetime.now(UTC))
     return target
 
 

@@ -179,7 +179,14 @@ def _index(
     run.clock.count("upsert", Amounts(len(documents), cost.written))
     run.removed_members += done.removed
     run.retired_members += done.retired
-    run.count(_tally(run, done, cost), n_members=done.n_members)
+    tally = _tally(run, done, cost)
+    tried = [*(one.seen for one in done.prepared), *(seen for seen, _ in done.failed)]
+    tally.n_released = sum(_was_bad(known.get(seen.uri)) for seen in tried)
+    run.count(tally, n_members=done.n_members)
+
+
+def _was_bad(before: Known | None) -> bool:
+    return before is not None and before.outcome is Outcome.QUARANTINED
 
 
 def _give_up(run: Run, members: Sequence[Known]) -> None:

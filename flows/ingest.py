@@ -107,10 +107,6 @@ def ingest(
             return _run(run, verify=verify, allow_removal=allow_removal)
 
 
-def _was_bad(before: Known | None) -> bool:
-    return before is not None and before.outcome is Outcome.QUARANTINED
-
-
 def _notes(settings: Settings, index: Index) -> list[str]:
     wanted = wanted_generation(settings)
     if wanted.id in {target.generation.id for target in index.targets}:
@@ -141,7 +137,6 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
     run.n_found = plan.n_found
     run.clock.count("scan", Amounts(documents=plan.n_found))
     run.progress.planned(len(plan.read))
-    run.n_released = sum(_was_bad(known.get(one.uri)) for one in plan.read)
     persistently(lambda: _count_unread(run, plan))
     may_remove = allow_removal or not _is_guarded(run, plan, known)
     read_changed(run, plan.read, known)
@@ -231,14 +226,15 @@ def settle(report: dict[str, Any], source: str) -> None:
 
 def _settle(run: Run) -> RunReport:
     with run.clock.stage("settle"):
-        error = check_corpus(run)
+        error = persistently(lambda: check_corpus(run))
     if run.withheld:
         error = (
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
             "none was removed; if that is right, run again with --allow-removal"
         )
-    report = run.report(RunState.FAILED if error else None, error)
-    run.end(report)
+    figures = persistently(run.figures)
+    report = run.report(figures, RunState.FAILED if error else None, error)
+    persistently(lambda: run.end(report))
     settle(report.as_json(), run.source.name)
     publish_freshness(run)
     if report.state is RunState.FAILED:

@@ -52,7 +52,7 @@ def record_freshness(
         lag_p95=lag.p95 if lag else None,
         lag_p99=lag.p99 if lag else None,
         lag_max=lag.max if lag else None,
-        share_within=found.lags.share_within,
+        n_in_time=found.lags.n_in_time,
         generation=live.id if live else None,
         n_searchable=found.documents.n_searchable,
         n_chunks=chunk_rows.count_chunks(connection, source),

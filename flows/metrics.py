@@ -34,7 +34,7 @@ from index.catalog.database import Catalog
 from index.catalog.history import Total
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_QUANTILES: Final = {"0.5": "p50", "0.95": "p95", "0.99": "p99", "1": "max"}
+_PERCENTILES: Final = {"50": "p50", "95": "p95", "99": "p99", "100": "max"}
 _TIMES: Final = {
     "last_check": "When the source was last listed.",
     "last_success": "When the last run over the source that did not fail ended.",
@@ -172,7 +172,7 @@ def _objectives(found: Sequence[SourceFreshness]) -> Iterator[Metric]:
     said = "Share of the error budget of 30 days that is left; below 0 if it is overdrawn."
     yield _of_source("budget_left_ratio", said, ((one, one.budget.left) for one in found))
     said = "Share of recent changes that were searchable within the objective."
-    shares = ((one, one.lags.share_within) for one in found)
+    shares = ((one, one.share_within) for one in found)
     yield _of_source("changes_within_ratio", said, shares)
 
 
@@ -199,13 +199,13 @@ def _counts(statuses: Sequence[SourceStatus]) -> Iterator[Metric]:
 
 def _lags(found: Sequence[SourceFreshness]) -> Iterator[Metric]:
     samples = (
-        ([one.source, quantile], getattr(one.lags.seconds, name))
+        ([one.source, percentile], getattr(one.lags.seconds, name))
         for one in found
         if one.lags.seconds
-        for quantile, name in _QUANTILES.items()
+        for percentile, name in _PERCENTILES.items()
     )
     said = "Lag of what became searchable in the last 7 days."
-    yield _gauge("headwater_source_recent_lag_seconds", said, ["source", "quantile"], samples)
+    yield _gauge("headwater_source_recent_lag_seconds", said, ["source", "percentile"], samples)
 
 
 def _canaries(found: Sequence[SourceFreshness]) -> Iterator[Metric]:

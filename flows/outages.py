@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
+from index.errors import DiskFull, LeaseLost, ReadOnly, StoreBusy, StoreUnavailable
 
 RETRY_DELAYS_S: Final = [0.5, 2.0, 5.0]
 
@@ -14,7 +14,7 @@ _Answer = TypeVar("_Answer")
 def may_come_back(error: BaseException) -> bool:
     """Whether a store that failed so is worth asking again without anyone doing something."""
     return isinstance(error, StoreUnavailable) and not isinstance(
-        error, DiskFull | ReadOnly | StoreBusy
+        error, DiskFull | LeaseLost | ReadOnly | StoreBusy
     )
 
 

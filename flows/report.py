@@ -29,6 +29,8 @@ class Tally:
     """Of quarantined documents."""
     rules: Counter[str] = field(default_factory=Counter)
     """That excluded the skipped documents."""
+    n_released: int = 0
+    """Documents from quarantine that were tried again, for something changed that may help."""
     n_chunks: int = 0
     n_rejected: int = 0
     written: Written = Written()
@@ -38,6 +40,7 @@ class Tally:
             self.outcomes + other.outcomes,
             self.reasons + other.reasons,
             self.rules + other.rules,
+            self.n_released + other.n_released,
             self.n_chunks + other.n_chunks,
             self.n_rejected + other.n_rejected,
             self.written + other.written,
@@ -66,8 +69,6 @@ class RunReport:
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
-    n_released: int = 0
-    """Documents from quarantine that were tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know, a line each."""
     checks: Mapping[str, Any] = field(default_factory=dict)
@@ -110,7 +111,7 @@ class RunReport:
             "removal_withheld": len(self.withheld),
             "would_remove": list(self.withheld[:_SHOWN]),
             "code": self.code,
-            "released": self.n_released,
+            "released": tally.n_released,
             "notes": list(self.notes),
             "error": self.error or None,
         }

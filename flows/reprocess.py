@@ -183,8 +183,8 @@ def _reprocess_source(
             with traced_run(run):
                 with recorded(run, flow_run.id):
                     gone = _try_again(run, entries, who)
-                report = run.report()
-                run.end(report)
+                report = run.report(persistently(run.figures))
+                persistently(lambda: run.end(report))
         finally:
             current.reset(token)
         return {**report.as_json(), "entries": _results(catalog, entries, gone)}

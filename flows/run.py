@@ -1,11 +1,12 @@
 """A run while it goes on, and the record of it in the catalog."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from checks.alerts import Condition
 from checks.balance import is_balanced, judge_run
@@ -31,6 +32,19 @@ from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known, rules
 from index.stores import Index
+from parsers.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the catalog knows of a run."""
+
+    lags: Sequence[float] = ()
+    """Seconds from change to searchable, of each document that became so."""
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    """See `flows.verdicts`."""
+    lags_followed: Sequence[float] = ()
+    """Of `lags`, those of changes since the source is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +77,6 @@ class Run:
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
     """Uris that the removal guard kept from being removed."""
-    n_released: int = 0
-    """Documents from quarantine that are tried again, for something changed that may help."""
     notes: Sequence[str] = ()
     """What else whoever runs it should know."""
     removed_members: list[Known] = field(default_factory=list)
@@ -102,7 +114,20 @@ class Run:
         self.check()
         self.progress.chunks_embedded(n_chunks)
 
-    def report(self, state: RunState | None = None, error: str = "") -> RunReport:
+    def figures(self) -> Figures:
+        """What the catalog knows of the run.
+
+        Raises:
+            StoreUnavailable: The catalog cannot be read.
+        """
+        with self.index.catalog.reading() as connection:
+            return Figures(
+                run_rows.lags(connection, self.id),
+                verdicts_of_run(connection, self.id),
+                run_rows.followed_lags(connection, self.id),
+            )
+
+    def report(self, figures: Figures, state: RunState | None = None, error: str = "") -> RunReport:
         """The report as of now; the state is judged by the balance if it is not given."""
         with self._lock:
             tally = self._tally
@@ -111,13 +136,6 @@ class Run:
             state = judge_run(
                 balanced=balanced, guarded=bool(self.withheld), outcomes=tally.outcomes
             )
-        lags: Sequence[float] = ()
-        followed: Sequence[float] = ()
-        # The catalog may be what ends the run.
-        with suppress(StoreUnavailable), self.index.catalog.reading() as connection:
-            lags = run_rows.lags(connection, self.id)
-            followed = run_rows.followed_lags(connection, self.id)
-            checks = verdicts_of_run(connection, self.id)
         return RunReport(
             run_id=self.id,
             source=self.source.name,
@@ -126,14 +144,13 @@ class Run:
             tally=tally,
             seconds=self.clock.seconds(),
             stages=self.clock.records(),
-            lags=lags,
-            lags_followed=followed,
+            lags=figures.lags,
+            lags_followed=figures.lags_followed,
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
-            n_released=self.n_released,
             notes=self.notes,
-            checks=checks,
+            checks=figures.checks,
             error=error,
         )
 
@@ -146,6 +163,7 @@ class Run:
         """
         now = datetime.now(UTC)
         with self.index.catalog.writing() as connection:
+            before = run_rows.find_run(connection, self.id)
             run_rows.end_run(
                 connection,
                 self.id,
@@ -160,7 +178,9 @@ class Run:
                 run_rows.mark_succeeded(connection, self.source.name, now)
             mark_stale(connection, self.source.name, now)
             record_freshness(connection, self.source.name, self.source.freshness.objective, now)
-            add_totals(connection, self.source.name, totals_of(report, self.kind))
+            # It may have been recorded, and only the answer to that been lost.
+            if before is not None and before["ended_at"] is None:
+                add_totals(connection, self.source.name, totals_of(report, self.kind))
             end = RunEnd(report, cause, self.found, self.kind)
             happened = settle_alerts(connection, self.settings, end, now)
         publish(happened)
@@ -182,7 +202,8 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
     Raises:
         RunFailed: In place of whatever ended the block, which is its cause.
     """
-    publish(persistently(lambda: _start(run, flow_run_id)))
+    now = datetime.now(UTC)
+    publish(persistently(lambda: _start(run, flow_run_id, now)))
     deliver_pending(run.index.catalog, run.settings, budget_s=START_BUDGET_S)
     try:
         yield
@@ -195,8 +216,7 @@ def recorded(run: Run, flow_run_id: str | None) -> Iterator[None]:
         deliver_pending(run.index.catalog, run.settings, budget_s=RUN_BUDGET_S)
 
 
-def _start(run: Run, flow_run_id: str | None) -> list[Happening]:
-    now = datetime.now(UTC)
+def _start(run: Run, flow_run_id: str | None, now: datetime) -> list[Happening]:
     with run.index.catalog.writing() as connection:
         quarantine.stop_retrying(connection, run.source.name, now)
         run.erased = erased_uris(connection, run.source.name)
@@ -216,7 +236,9 @@ def _ended_by(run: Run, error: BaseException) -> RunFailed:
     interrupted = isinstance(error, KeyboardInterrupt | Interrupted)
     state = RunState.INTERRUPTED if interrupted else RunState.FAILED
     said = "interrupted" if interrupted else (str(error) or type(error).__name__).splitlines()[0]
-    report = replace(run.report(state, said), code=getattr(error, "code", None))
+    code: Reason | None = getattr(error, "code", None)
+    report = replace(run.report(Figures(), state, said), code=code)
     with suppress(StoreUnavailable):  # It may be what ended the run; its successor notes that.
+        report = replace(run.report(run.figures(), state, said), code=code)
         run.end(report, error)
     return RunFailed(report)

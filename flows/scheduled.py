@@ -17,7 +17,7 @@ def reconcile(
     state: str | None = None,
     *,
     repair: bool = False,
-    probes: int = 100,
+    probes: int | None = None,
     wait_s: float = 3600,
 ) -> list[dict[str, Any]]:
     """Compare every generation's collection with the catalog.
@@ -26,7 +26,8 @@ def reconcile(
         config: The settings file; `headwater.toml` in the working directory if None.
         state: The state directory, in place of the one in the settings.
         repair: Mend what differs.
-        probes: How many chunks of each generation to search for by their own vector.
+        probes: How many chunks of each generation to search for by their own vector; if None,
+            some, where that takes little memory.
         wait_s: How long to wait for another process that writes.
 
     Returns:

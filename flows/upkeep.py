@@ -1,5 +1,6 @@
 """Keeping the stores in order between runs: comparing, mending, forgetting."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from flows.alerting import deliver_pending, settle_drift
@@ -9,6 +10,7 @@ from flows.settings import Settings
 from flows.wiring import open_catalog, open_index, text_store
 from index.catalog.reconciliations import save_reconciliation
 from index.converging import recover
+from index.errors import TextLost
 from index.reconciling import Reconciliation, reconcile, stray_collections
 from index.retention import Cleaned, clean
 
@@ -26,14 +28,15 @@ def clean_state(settings: Settings, *, wait_s: float = 0) -> Cleaned:
 
 
 def reconcile_index(
-    settings: Settings, *, repair: bool = False, n_probes: int = 100, wait_s: float = 0
+    settings: Settings, *, repair: bool = False, n_probes: int | None = None, wait_s: float = 0
 ) -> list[Reconciliation]:
     """Compare every generation's collection with the catalog, and record what was found.
 
     Args:
         settings: That say where the stores are.
         repair: Mend what differs, and finish what a killed run has left.
-        n_probes: How many chunks of each generation to search for by their own vector.
+        n_probes: How many chunks of each generation to search for by their own vector; if None,
+            some, where that takes little memory.
         wait_s: How long to wait for another process that writes.
 
     Raises:
@@ -46,7 +49,8 @@ def reconcile_index(
         open_index(settings, catalog) as index,
     ):
         if repair:
-            recover(index)
+            with suppress(TextLost):  # Mended below.
+                recover(index)
         found = []
         for target in index.targets:
             now = datetime.now(UTC)
@@ -54,6 +58,8 @@ def reconcile_index(
             with catalog.writing() as connection:
                 save_reconciliation(connection, report.as_json(), now, repaired=repair)
             found.append(report)
+        if repair:
+            recover(index)
         for collection in stray_collections(index) if repair else ():
             index.vectors.drop(collection)
         settle_drift(catalog, settings, found, datetime.now(UTC))

@@ -86,10 +86,7 @@ def open_index(settings: Settings, catalog: Catalog) -> Iterator[Index]:
         ModelUnusable: The model that the settings name cannot be used.
         UserError: The model of a generation is not what it was.
     """
-    with catalog.reading() as connection:
-        generations = all_generations(connection)
-    if not generations:
-        generations = [_first_generation(settings, catalog)]
+    generations = persistently(lambda: _generations(settings, catalog))
     models = {(one.model, one.revision): one for one in generations}
     embedders = {key: open_embedder(one) for key, one in models.items()}
     targets = [Target(one, embedders[one.model, one.revision]) for one in generations]
@@ -163,6 +160,12 @@ def wanted_generation(settings: Settings) -> Generation:
     return Generation(
         wanted, model.name, model.revision, chunker, collection, GenerationState.BUILDING
     )
+
+
+def _generations(settings: Settings, catalog: Catalog) -> list[Generation]:
+    with catalog.reading() as connection:
+        known = all_generations(connection)
+    return known or [_first_generation(settings, catalog)]
 
 
 def _first_generation(settings: Settings, catalog: Catalog) -> Generation:

@@ -168,6 +168,7 @@ def _build_batch(
     with index.catalog.writing() as connection:
         for version, identified in todo:
             placements = [one.placement for one in identified]
+            chunk_rows.recall_chunks(connection, version.id, generation)
             chunk_rows.add_chunks(
                 connection, version.provenance.document_id, version.id, placements
             )

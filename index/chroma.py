@@ -9,7 +9,8 @@ import fcntl
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -44,6 +45,10 @@ class ChromaHome(Protocol):
         """Told that the client was closed."""
         ...
 
+    def at_rest(self) -> AbstractContextManager[Path | None]:
+        """The folder with its files while nobody has it open; None where it is not ours."""
+        ...
+
     def tidy(self) -> None:
         """Remove what collections that are gone have left; no client is open."""
         ...
@@ -72,10 +77,8 @@ class ChromaFolder:
         Raises:
             StoreBusy: Another process has it open.
         """
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
         if self._lock is None:
-            self._lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
-            swapping.settle(self._folder)
+            self._lock = self._locked()
         self._folder.mkdir(exist_ok=True)
         return _client(self._folder)
 
@@ -106,6 +109,22 @@ class ChromaFolder:
         """Killed anywhere, it is finished by the next to open the folder."""
         swapping.swap(self._folder)
 
+    @contextmanager
+    def at_rest(self) -> Iterator[Path]:
+        """The folder, locked; to open it within the block would be to wait for oneself.
+
+        Raises:
+            StoreBusy: Another process has it open.
+        """
+        with self._locked():
+            yield self._folder
+
+    def _locked(self) -> IO[bytes]:
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(self._folder.with_name(f"{self._folder.name}.lock"), self._wait_s)
+        swapping.settle(self._folder)
+        return lock
+
 
 class _FolderBeside(ChromaFolder):
     """A folder that nobody else looks for."""
@@ -134,18 +153,22 @@ class ChromaServer:
             import chromadb
 
         secure = self._url.scheme == "https"
-        return chromadb.HttpClient(
-            host=self._url.hostname or "localhost",
-            port=self._url.port or (443 if secure else 8000),
-            ssl=secure,
-            settings=chromadb.Settings(anonymized_telemetry=False),
-        )
+        host, port = self._url.hostname or "localhost", self._url.port or (443 if secure else 8000)
+        settings = chromadb.Settings(anonymized_telemetry=False)
+        try:
+            return chromadb.HttpClient(host=host, port=port, ssl=secure, settings=settings)
+        except ValueError as error:
+            raise StoreUnavailable(f"vectors: no Chroma server answers at {host}:{port}") from error
 
     def require_room(self) -> None:
         """Its disk is not ours to look at."""
 
     def closed(self) -> None:
         """There is nothing to let go of."""
+
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Its files are not ours to read."""
+        return nullcontext()
 
     def tidy(self) -> None:
         """Its files are not ours to touch."""

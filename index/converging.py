@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from index.batching import batches
 from index.catalog import chunks as chunk_rows
 from index.catalog.chunks import Held
 from index.catalog.embeddings import load_embeddings
@@ -34,7 +35,8 @@ def recover(index: Index, source: str | None = None) -> int:
     """
     with index.catalog.reading() as connection:
         left = chunk_rows.open_intents(connection, source)
-    converge(index, left)
+    for some in batches(list(left.items())):
+        converge(index, dict(some))
     return len(left)
 
 

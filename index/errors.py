@@ -27,6 +27,16 @@ class StoreBusy(StoreUnavailable):
     """Another process has the store open."""
 
 
+class LeaseLost(StoreUnavailable):
+    """The connection that kept other writers out is gone, and they may have written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "catalog: the connection that keeps other runs out was lost",
+            "Run again: what was begun is finished then.",
+        )
+
+
 class TextLost(StoreUnavailable):
     """A stored text is missing or damaged."""
 

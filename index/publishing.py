@@ -86,6 +86,8 @@ class _Change:
     gone: dict[str, str] = field(default_factory=dict)
     revectored: set[str] = field(default_factory=set)
     """Of those kept, the ones whose title or headings, and so their embedding, changed."""
+    doubtful: dict[str, str] = field(default_factory=dict)
+    """Of all, the ones that an attempt before this one was about to change, and did not finish."""
 
 
 def embed(
@@ -153,6 +155,7 @@ def publish(
     change = _changes(index, documents)
     with index.catalog.writing() as connection:
         touched = {**change.added, **change.kept, **change.gone}
+        change.doubtful = chunk_rows.known_intents(connection, list(touched))
         chunk_rows.add_intents(connection, documents[0].seen.source, touched)
     for target in index.targets:
         write_new(
@@ -161,7 +164,8 @@ def publish(
             _new_records(target.generation.id, documents, vectors, change),
         )
     _flip(index, documents, change, now)
-    converge(index, {**change.kept, **change.gone}, revector=change.revectored)
+    touched = {**change.kept, **change.gone, **change.doubtful}
+    converge(index, touched, revector=change.revectored | change.doubtful.keys())
     return Written(
         written=len(change.added) + len(change.revectored),
         updated=len(change.kept) - len(change.revectored),
@@ -281,7 +285,7 @@ def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: dat
             for one in documents
         ]
         record_outcomes(connection, documents[0].provenance.run_id, outcomes)
-        chunk_rows.clear_intents(connection, change.added)
+        chunk_rows.clear_intents(connection, change.added.keys() - change.doubtful.keys())
 
 
 def _outcome(document: Prepared, now: datetime, *, changed: bool) -> DocumentOutcome:

@@ -1,7 +1,8 @@
 """Comparing the vector store with the catalog, chunk by chunk, and mending what differs.
 
-Both are read in pages, so that a million chunks need no more memory than a thousand. What is wrong
-is mended from stored texts and cached embeddings; nothing is parsed.
+Both are read in pages, so that a million chunks need little more memory than a thousand. What is
+wrong is mended from stored texts and cached embeddings; nothing is parsed. Only to mend, and to
+search for chunks, is Chroma itself opened, where it is not a server's.
 """
 
 from collections import Counter
@@ -11,22 +12,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from index.batching import batches
 from index.catalog import chunks as chunk_rows
-from index.catalog import documents as document_rows
 from index.catalog.chunks import Held
 from index.catalog.embeddings import load_embeddings
 from index.catalog.generations import COLLECTION_PREFIX
-from index.converging import converge
-from index.publishing import embed_chunks, withdraw
+from index.contents import Contents, ReadBy, contents_of
+from index.mending import intend, mend
 from index.records import chunk_metadata
 from index.stores import Index
-from index.targets import Target, identify
+from index.targets import Target
 from index.texts import TextStore
 from index.vectors import Stored
-from parsers.document import ParsedDocument
 
 _PAGE: Final = 1_000
 _EXAMPLES: Final = 20
+_PROBES: Final = 100
+_ROOM: Final = 80 * 1024 * 1024
+"""Bytes that a collection's search index may take for chunks to be searched for unasked."""
+_LINKS: Final = 512
+"""Bytes that a chunk takes in the search index besides its vector."""
 _FOUND_AGAIN: Final = 0.999
 """Similarity of a stored vector to itself, rounding apart."""
 
@@ -54,8 +59,12 @@ class Reconciliation:
     generation: str
     n_chunks: int = 0
     """In the catalog."""
+    read_by: ReadBy = ReadBy.CLIENT
+    """What the collection was read by."""
     n_probed: int = 0
     """Chunks that were searched for."""
+    why_not_probed: str | None = None
+    """Why none were, though nobody asked for none."""
     faults: Counter[Fault] = field(default_factory=Counter)
     examples: dict[Fault, list[str]] = field(default_factory=dict)
     """Ids of the first chunks with each fault."""
@@ -72,7 +81,9 @@ class Reconciliation:
         return {
             "generation": self.generation,
             "chunks": self.n_chunks,
+            "read_by": self.read_by.value,
             "probed": self.n_probed,
+            "why_not_probed": self.why_not_probed,
             "agrees": self.agrees,
             "faults": {fault.value: self.faults.get(fault, 0) for fault in Fault},
             "examples": {fault.value: ids for fault, ids in self.examples.items()},
@@ -87,8 +98,22 @@ class Reconciliation:
             known.extend(chunk_ids[: _EXAMPLES - len(known)])
 
 
+@dataclass(slots=True)
+class _Found:
+    """Ids of chunks, for what is to be done once Chroma may be opened."""
+
+    faulty: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    to_probe: list[str] = field(default_factory=list)
+
+
 def reconcile(
-    index: Index, target: Target, now: datetime, *, repair: bool = False, n_probes: int = 0
+    index: Index,
+    target: Target,
+    now: datetime,
+    *,
+    repair: bool = False,
+    n_probes: int | None = 0,
 ) -> Reconciliation:
     """Compare a generation's collection with the catalog.
 
@@ -100,34 +125,45 @@ def reconcile(
         now: For the records.
         repair: Mend what differs.
         n_probes: How many chunks to search for; ids are hashes, so the first are as good as any.
-            For this, and for nothing else, the vector store reads all vectors into memory.
+            For this the vector store reads all vectors into memory; if None, some are searched for
+            where that takes little.
 
     Raises:
         StoreUnavailable: A store failed; what was mended so far stays.
     """
     report = Reconciliation(target.generation.id)
-    _check_dimension(index, target, report, repair=repair)
-    for page in _pages(index, target):
-        report.n_chunks += len(page)
-        faulty = _compare(index, target, page, report)
-        sound = [one for one in page if one.placement.chunk_id not in faulty]
-        hidden = _probe(index, target, sound[: n_probes - report.n_probed], report)
-        if repair and (faulty or hidden):
-            index.vectors.delete(target.generation.collection, list(hidden))
-            bad = [one for one in page if one.placement.chunk_id in faulty | hidden]
-            _repair(index, target, bad, report, now)
-    _check_orphans(index, target, report, repair=repair)
+    collection = target.generation.collection
+    if _check_dimension(index, target, report) and repair:
+        with index.catalog.writing() as connection:
+            chunk_rows.intend_generation(connection, target.generation.id)
+        index.vectors.drop(collection)
+    found = _Found()
+    with contents_of(index.vectors, collection) as (contents, report.read_by):
+        _compare_all(
+            index, target, contents, report, found, _PROBES if n_probes is None else n_probes
+        )
+        if n_probes is None and (why := _why_not_to_probe(contents, report)):
+            report.why_not_probed = why
+            found.to_probe.clear()
+    hidden = _probe(index, target, found.to_probe, report)
+    if repair:
+        intend(index, hidden)
+        index.vectors.delete(collection, hidden)
+        n_mended, report.lost = mend(index, target, [*found.faulty, *hidden], now)
+        index.vectors.delete(collection, found.orphans)
+        report.n_repaired = n_mended + len(found.orphans)
     return report
 
 
 def stray_collections(index: Index) -> list[str]:
     """Collections of ours that belong to no generation: left by one that was being dropped."""
     known = {target.generation.collection for target in index.targets}
-    return [
-        name
-        for name in index.vectors.collections()
-        if name.startswith(COLLECTION_PREFIX) and name not in known
-    ]
+    with contents_of(index.vectors, index.generation.collection) as (contents, _):
+        return [
+            name
+            for name in contents.collections()
+            if name.startswith(COLLECTION_PREFIX) and name not in known
+        ]
 
 
 def _pages(index: Index, target: Target) -> Iterator[list[Held]]:
@@ -142,30 +178,58 @@ def _pages(index: Index, target: Target) -> Iterator[list[Held]]:
         after = (last.provenance.document_id, last.placement.ordinal)
 
 
-def _check_dimension(index: Index, target: Target, report: Reconciliation, *, repair: bool) -> None:
-    """Vectors of another model than the generation's are all wrong, and none can be mended."""
-    collection = target.generation.collection
-    dimension = index.vectors.dimension(collection)
+def _check_dimension(index: Index, target: Target, report: Reconciliation) -> bool:
+    """Whether vectors are of another model than the generation's: then none can be mended."""
     with index.catalog.reading() as connection:
         first = chunk_rows.page_of_chunks(connection, target.generation.id, chunk_rows.FIRST, 1)
         cached = load_embeddings(connection, [one.placement.embedding_key for one in first])
-    if dimension is None or any(len(vector) == dimension for vector in cached.values()):
-        return
-    if cached:
-        report.note(Fault.WRONG_DIMENSION, index.vectors.page(collection, 0))
-        if repair:
-            index.vectors.drop(collection)
+    with contents_of(index.vectors, target.generation.collection) as (contents, _):
+        if contents.dimension in (None, *(len(vector) for vector in cached.values())):
+            return False
+        for page in contents.pages() if cached else ():
+            report.note(Fault.WRONG_DIMENSION, page)
+    return bool(cached)
+
+
+def _compare_all(
+    index: Index,
+    target: Target,
+    contents: Contents,
+    report: Reconciliation,
+    found: _Found,
+    n_to_probe: int,
+) -> None:
+    for page in _pages(index, target):
+        report.n_chunks += len(page)
+        faulty = _compare(index.texts, contents, page, report)
+        found.faulty += faulty
+        ids = [one.placement.chunk_id for one in page]
+        sound = [chunk_id for chunk_id in ids if chunk_id not in faulty]
+        found.to_probe += sound[: n_to_probe - len(found.to_probe)]
+    for stored in contents.pages():
+        with index.catalog.reading() as connection:
+            known = chunk_rows.known_ids(connection, stored)
+        orphans = [chunk_id for chunk_id in stored if chunk_id not in known]
+        report.note(Fault.ORPHANED, orphans)
+        found.orphans += orphans
+
+
+def _why_not_to_probe(contents: Contents, report: Reconciliation) -> str | None:
+    if report.read_by is ReadBy.CLIENT:
+        return None  # All vectors are in memory already, or they are in a server's.
+    n_bytes = report.n_chunks * ((contents.dimension or 0) * 4 + _LINKS)
+    if n_bytes <= _ROOM:
+        return None
+    return f"it takes {n_bytes // 2**20:,} MiB: --probes {_PROBES} to do it all the same"
 
 
 def _compare(
-    index: Index, target: Target, page: Sequence[Held], report: Reconciliation
+    texts: TextStore, contents: Contents, page: Sequence[Held], report: Reconciliation
 ) -> set[str]:
     """The ids of chunks on a page that are not in the vector store as they are to be."""
-    there = index.vectors.load(
-        target.generation.collection, [one.placement.chunk_id for one in page]
-    )
+    there = contents.load([one.placement.chunk_id for one in page])
     faults: dict[Fault, list[str]] = {}
-    for held, words in _with_words(index.texts, page):
+    for held, words in _with_words(texts, page):
         if fault := _fault(held, words, there.get(held.placement.chunk_id)):
             faults.setdefault(fault, []).append(held.placement.chunk_id)
     for fault, chunk_ids in faults.items():
@@ -194,70 +258,21 @@ def _fault(held: Held, words: str | None, stored: Stored | None) -> Fault | None
 
 
 def _probe(
-    index: Index, target: Target, chunks: Sequence[Held], report: Reconciliation
-) -> set[str]:
+    index: Index, target: Target, chunk_ids: Sequence[str], report: Reconciliation
+) -> list[str]:
     """The ids of chunks that a search for their own vector does not find."""
-    collection = target.generation.collection
-    with index.catalog.reading() as connection:
-        vectors = load_embeddings(connection, [one.placement.embedding_key for one in chunks])
-    lost = []
-    for held in chunks:
-        vector = vectors.get(held.placement.embedding_key)
-        if vector is None:
-            continue
-        report.n_probed += 1
-        best = index.vectors.search(collection, vector, 1)
-        # Another chunk may have the same vector: that something so near is found is enough.
-        if not best or best[0].score < _FOUND_AGAIN:
-            lost.append(held.placement.chunk_id)
-    report.note(Fault.UNFINDABLE, lost)
-    return set(lost)
-
-
-def _repair(
-    index: Index, target: Target, chunks: Sequence[Held], report: Reconciliation, now: datetime
-) -> None:
-    by_document: dict[str, list[Held]] = {}
-    for held in chunks:
-        by_document.setdefault(held.provenance.document_id, []).append(held)
-    mendable: dict[str, str] = {}
-    for document_id, some in by_document.items():
-        parsed = index.texts.get(some[0].text_key)
-        if parsed is None:
-            report.lost.append(some[0].provenance.uri)
-            withdraw(index, [document_id], some[0].provenance.source, now)
-        else:
-            _cache_embeddings(index, target, some, parsed)
-            mendable |= {one.placement.chunk_id: target.generation.id for one in some}
-    converge(index, mendable)
-    report.n_repaired += len(mendable)
-
-
-def _cache_embeddings(
-    index: Index, target: Target, chunks: Sequence[Held], parsed: ParsedDocument
-) -> None:
-    """Make the embeddings of chunks again that the cache lacks."""
-    keys = [one.placement.embedding_key for one in chunks]
-    with index.catalog.reading() as connection:
-        lacking = set(keys) - set(load_embeddings(connection, keys))
-    if lacking:
-        document_id = chunks[0].provenance.document_id
+    hidden: list[str] = []
+    for some in batches(chunk_ids):
         with index.catalog.reading() as connection:
-            pages = document_rows.unusable_pages(connection, chunks[0].version)
-        again = identify(target, document_id, parsed, unusable_pages=pages)
-        embed_chunks(
-            index.catalog, target, [one for one in again if one.placement.embedding_key in lacking]
-        )
-
-
-def _check_orphans(index: Index, target: Target, report: Reconciliation, *, repair: bool) -> None:
-    collection, offset = target.generation.collection, 0
-    while page := index.vectors.page(collection, offset):
-        with index.catalog.reading() as connection:
-            known = chunk_rows.known_ids(connection, page)
-        orphans = [chunk_id for chunk_id in page if chunk_id not in known]
-        report.note(Fault.ORPHANED, orphans)
-        if repair and orphans:
-            index.vectors.delete(collection, orphans)
-            report.n_repaired += len(orphans)
-        offset += len(page) - (len(orphans) if repair else 0)
+            chunks = chunk_rows.load_chunks(connection, some)
+            keys = {k: held.placement.embedding_key for k, held in chunks.items()}
+            vectors = load_embeddings(connection, list(keys.values()))
+        for chunk_id, key in keys.items():
+            if key in vectors:
+                report.n_probed += 1
+                best = index.vectors.search(target.generation.collection, vectors[key], 1)
+                # Another chunk may have the same vector: that something so near is found is enough.
+                if not best or best[0].score < _FOUND_AGAIN:
+                    hidden.append(chunk_id)
+    report.note(Fault.UNFINDABLE, hidden)
+    return hidden

@@ -7,15 +7,16 @@ insert, and None for a key that an update is to remove (an update merges).
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.batching import MAX_ITEMS, batches
+from index.batching import batches
 from index.chroma import ChromaHome, ask
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ Metadata = Mapping[str, str | int | float | bool]
 _HNSW: Final[Any] = {"space": "cosine", "ef_construction": 200, "ef_search": 200}
 """Twice Chroma's defaults: a chunk that is there but not found is a lie."""
 
+_IDS: Final = 100_000
+"""In a page of them: Chroma passes over all that come before, for every page anew."""
 _ROWS: Final = 250
 """Chunks in one write: more at a time are no quicker."""
 
@@ -226,6 +229,17 @@ class VectorStore:
             self._close_client()
             self._home.swap()
 
+    def at_rest(self) -> AbstractContextManager[Path | None]:
+        """Let go of it, and let nobody else open it: its folder, or None if it is a server's.
+
+        Nothing may be asked of it within the block.
+
+        Raises:
+            StoreBusy: Another process has it open.
+        """
+        self.close()
+        return self._home.at_rest()
+
     def close(self) -> None:
         """Let go of it; a later use opens it again."""
         with self._opening:
@@ -288,7 +302,7 @@ def _ids(chunk_ids: Sequence[str], chunks: "Collection") -> list[str]:
 
 
 def _page(offset: int, chunks: "Collection") -> list[str]:
-    return chunks.get(limit=MAX_ITEMS, offset=offset, include=[])["ids"]
+    return chunks.get(limit=_IDS, offset=offset, include=[])["ids"]
 
 
 def _load(chunk_ids: Sequence[str], chunks: "Collection") -> dict[str, Stored]:

@@ -1,9 +1,15 @@
 """What all tests share."""
 
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from index.catalog.database import Catalog
+from tests.servers import Postgres, postgres_programs
 
 ROOT = Path(__file__).parent.parent
 
@@ -16,3 +22,23 @@ settings.load_profile("default")
 @pytest.fixture(scope="session")
 def samples() -> Path:
     return ROOT / "samples"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with Postgres(programs) as cluster:
+        cluster.make_database("migrated")
+        with closing(Catalog(cluster.url("migrated"))):
+            pass
+        yield cluster
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The URL of a catalog in PostgreSQL, with its tables and nothing in them."""
+    name = uuid.uuid4().hex
+    yield postgres.make_database(name, template="migrated")
+    postgres.drop_database(name)

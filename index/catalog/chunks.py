@@ -87,13 +87,24 @@ def retire_chunks(connection: Connection, document_ids: Sequence[str]) -> dict[s
 
 
 def retire_generation(connection: Connection, generation: str) -> None:
-    """Move all chunks of a generation to the past; if it was never searched, it has none."""
+    """Move all chunks of a generation to the past; if it was never searched, it has none. Its
+    vectors are of no interest any more.
+    """
     reigned = sa.select(tables.reign.c.since).where(tables.reign.c.generation == generation)
     if connection.execute(reigned.limit(1)).first():
         _retire(connection, tables.chunk.c.generation == generation)
-        return
-    for table in (tables.chunk, tables.past_chunk):
-        connection.execute(sa.delete(table).where(table.c.generation == generation))
+    else:
+        for table in (tables.chunk, tables.past_chunk):
+            connection.execute(sa.delete(table).where(table.c.generation == generation))
+    connection.execute(sa.delete(tables.intent).where(tables.intent.c.generation == generation))
+
+
+def recall_chunks(connection: Connection, version: int, generation: str) -> None:
+    """Forget that chunks of a version are past: they are about to be added again."""
+    past = tables.past_chunk.c
+    connection.execute(
+        sa.delete(tables.past_chunk).where(past.version == version, past.generation == generation)
+    )
 
 
 def _retire(connection: Connection, where: sa.ColumnElement[bool]) -> dict[str, str]:
@@ -320,6 +331,19 @@ def add_intents(connection: Connection, source: str, generation_of: Mapping[str,
     insert_new(connection, tables.intent, rows)
 
 
+def intend_generation(connection: Connection, generation: str) -> None:
+    """As `add_intents`, for all chunks of a generation."""
+    chunk, document, intent = tables.chunk.c, tables.document, tables.intent.c
+    known = sa.select(intent.chunk_id)
+    rows = (
+        sa.select(chunk.id, chunk.generation, document.c.source)
+        .join(document, chunk.document_id == document.c.id)
+        .where(chunk.generation == generation, chunk.id.not_in(known))
+    )
+    into = sa.insert(tables.intent).from_select(["chunk_id", "generation", "source"], rows)
+    connection.execute(into)
+
+
 def clear_intents(connection: Connection, chunk_ids: Iterable[str]) -> None:
     """Note that the vectors of chunks are what the catalog says."""
     for some in batches(list(chunk_ids)):
@@ -338,3 +362,13 @@ def open_intents(connection: Connection, source: str | None = None) -> dict[str,
     if source is not None:
         query = query.where(intent.source == source)
     return {chunk_id: generation for chunk_id, generation in connection.execute(query)}
+
+
+def known_intents(connection: Connection, chunk_ids: Sequence[str]) -> dict[str, str]:
+    """As `open_intents`, of those of `chunk_ids` that have one."""
+    intent = tables.intent.c
+    found: dict[str, str] = {}
+    for some in batches(chunk_ids):
+        query = sa.select(intent.chunk_id, intent.generation).where(intent.chunk_id.in_(some))
+        found |= {chunk_id: generation for chunk_id, generation in connection.execute(query)}
+    return found

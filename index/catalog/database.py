@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from index.catalog.tables import metadata
-from index.errors import DiskFull, ReadOnly, StoreUnavailable
+from index.errors import DiskFull, LeaseLost, ReadOnly, StoreUnavailable
 
 _MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 HEAD: Final = "0005"
@@ -21,6 +21,14 @@ _HOLDERS: Final = sa.text(
     "WHERE locktype = 'advisory' AND granted AND pg_stat_activity.pid <> pg_backend_pid() "
     "AND (classid::bigint << 32) + objid::bigint = :key"
 )
+_KEPT: Final = sa.text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = :pid "
+    "AND (classid::bigint << 32) + objid::bigint = :key"
+)
+_SNAPSHOT: Final[dict[str, Any]] = {
+    "isolation_level": "REPEATABLE READ",
+    "postgresql_readonly": True,
+}
 
 
 class Catalog:
@@ -37,24 +45,44 @@ class Catalog:
             StoreUnavailable: It cannot be opened, read or brought up to date.
         """
         self._engine = _engine(url, timeout_s)
+        self._is_postgres = self._engine.dialect.name == "postgresql"
+        self._locks: set[tuple[int, int]] = set()
         with self.reading() as connection:
             is_current = _revision(connection) == HEAD
         if not is_current:
-            with self.writing() as connection:
-                _migrate(connection)
+            self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        connection = self._engine.connect().execution_options(writes=True, rebuilds=True)
+        with connection, connection.begin():
+            if self._is_postgres:  # SQLite lets only one write anyway.
+                key = {"key": _key_of("headwater schema")}
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), key)
+            _migrate(connection)
+            broken = () if self._is_postgres else _broken_references(connection)
+            if broken:
+                raise StoreUnavailable(f"catalog: migrating would break {', '.join(broken)}")
+            connection.detach()  # With its settings, from the pool.
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and changes nothing."""
         with self._engine.connect() as connection:
-            yield connection
+            yield connection.execution_options(**_SNAPSHOT) if self._is_postgres else connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction, committed at the end of the block and undone by an exception."""
+        """A transaction, committed at the end of the block and undone by an exception.
+
+        Raises:
+            LeaseLost: A lock that was taken with `lock` is there no more; nothing is written.
+        """
         connection = self._engine.connect().execution_options(writes=True)
         with connection, connection.begin():
             yield connection
+            for key, pid in self._locks:
+                if not connection.scalar(_KEPT, {"key": key, "pid": pid}):
+                    raise LeaseLost
 
     def lock(self, held: ExitStack, name: str, holder: str, *, shared: bool) -> str | None:
         """Take a lock in PostgreSQL until `held` is closed, or this process ends.
@@ -71,7 +99,7 @@ class Catalog:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        key = _key_of(name)
         how = "_shared" if shared else ""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         with ExitStack() as undo:
@@ -83,8 +111,11 @@ class Catalog:
             if not connection.scalar(taken, {"key": key}):
                 others: str | None = connection.scalar(_HOLDERS, {"key": key})
                 return others or "another process"
+            lock = key, connection.scalar(sa.text("SELECT pg_backend_pid()"))
             undo.pop_all()
         held.callback(connection.invalidate)
+        self._locks.add(lock)
+        held.callback(self._locks.discard, lock)
         return None
 
     def compact(self) -> None:
@@ -117,6 +148,11 @@ class Catalog:
         self._engine.dispose()
 
 
+def _key_of(name: str) -> int:
+    """What PostgreSQL knows a lock by."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
 def _engine(url: str, timeout_s: float) -> Engine:
     milliseconds = int(timeout_s * 1000)
     if sa.make_url(url).get_backend_name() == "postgresql":
@@ -143,7 +179,11 @@ def _begin_sqlite(connection: Connection) -> None:
         return
     # A transaction that reads first and writes later fails at once when another has written in
     # between; one that says at the start that it will write waits for its turn.
-    writes = connection.get_execution_options().get("writes", False)
+    options = connection.get_execution_options()
+    if options.get("rebuilds", False):
+        # A table is altered by copying and dropping it, which other tables' references forbid.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    writes = options.get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -155,6 +195,12 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _broken_references(connection: Connection) -> list[str]:
+    """The SQLite tables with rows that refer to nothing."""
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    return sorted({str(row[0]) for row in rows})
 
 
 def _revision(connection: Connection) -> str | None:
@@ -171,7 +217,7 @@ def _translate(context: ExceptionContext) -> None:
     if not is_worldly and type(error) is not sa.exc.DatabaseError:
         return
     said = str(context.original_exception).splitlines()[0]
-    if "disk is full" in said:
+    if "disk is full" in said or "No space left" in said:
         raise DiskFull("catalog: the disk is full", "Make room, then run again.")
     if "readonly" in said or "unable to open" in said:
         raise ReadOnly(

@@ -44,8 +44,8 @@ class Look:
     lag_p95: float | None
     lag_p99: float | None
     lag_max: float | None
-    share_within: float | None
-    """Of changes, those that were searchable within the objective; 0 to 1."""
+    n_in_time: int
+    """Of these changes, those that were searchable within the objective."""
     generation: str | None
     """That the chunks are of."""
     n_searchable: int

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from index.batching import batches
 from index.catalog import tables
+from index.catalog.upsert import upsert
 
 
 class RunState(StrEnum):
@@ -62,7 +63,7 @@ def start_run(
     now: datetime,
     kind: RunKind = RunKind.INGEST,
 ) -> list[str]:
-    """Record that a run begins.
+    """Record that a run begins; recording it again, with the same `now`, changes nothing.
 
     Returns:
         Ids of earlier runs of the source that never ended; they are `interrupted` now.
@@ -73,22 +74,24 @@ def start_run(
     else:
         update = sa.update(tables.source).where(tables.source.c.name == source)
         connection.execute(update.values(root=root))
-    unended = (tables.run.c.source == source) & (tables.run.c.state == RunState.RUNNING)
-    dead = list(connection.scalars(sa.select(tables.run.c.id).where(unended)))
+    run = tables.run.c
+    others = (run.source == source) & (run.id != run_id)
     connection.execute(
-        sa.update(tables.run).where(unended).values(state=RunState.INTERRUPTED, ended_at=now)
+        sa.update(tables.run)
+        .where(others, run.state == RunState.RUNNING)
+        .values(state=RunState.INTERRUPTED, ended_at=now)
     )
-    connection.execute(
-        sa.insert(tables.run).values(
-            id=run_id,
-            source=source,
-            kind=kind,
-            flow_run_id=flow_run_id,
-            state=RunState.RUNNING,
-            started_at=now,
-        )
-    )
-    return dead
+    row = {
+        "id": run_id,
+        "source": source,
+        "kind": kind,
+        "flow_run_id": flow_run_id,
+        "state": RunState.RUNNING,
+        "started_at": now,
+    }
+    upsert(connection, tables.run, [row])
+    ended = others & (run.state == RunState.INTERRUPTED) & (run.ended_at == now)
+    return list(connection.scalars(sa.select(run.id).where(ended)))
 
 
 def end_run(

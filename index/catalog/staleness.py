@@ -98,10 +98,12 @@ def change_times(connection: Connection, source: str, now: datetime) -> ChangeTi
         connection.scalar(shown_of_stale),
     ]
     waiting = (
-        sa.select(sa.func.min(found.stale_since))
+        sa.select(found.stale_since)
         .outerjoin(tables.quarantine, entry.document_id == found.id)
         .where(here, is_stale, searchable)
         .where(sa.or_(entry.state.is_(None), entry.state != EntryState.IGNORED))
+        .order_by(found.stale_since)
+        .limit(1)
     )
     return ChangeTimes(
         connection.scalar(by_time),

@@ -109,6 +109,13 @@ document = sa.Table(
     sa.Index(None, "source", "source_modified_at"),
     # Counted from the index alone: metrics ask often, and documents are many.
     sa.Index(
+        "ix_document_stale",
+        "source",
+        "stale_since",
+        sqlite_where=sa.text("stale_since IS NOT NULL"),
+        postgresql_where=sa.text("stale_since IS NOT NULL"),
+    ),
+    sa.Index(
         "ix_document_counted", "source", "removed_at", "outcome", "current_version", "stale_since"
     ),
 )
@@ -332,7 +339,7 @@ freshness = sa.Table(
     sa.Column("lag_p95", sa.Float),
     sa.Column("lag_p99", sa.Float),
     sa.Column("lag_max", sa.Float),
-    sa.Column("share_within", sa.Float, comment="of changes: searchable within the objective"),
+    sa.Column("n_in_time", sa.Integer, nullable=False, comment="of them, those in objective"),
     sa.Column("generation", sa.String(16), comment="that the chunks are of"),
     sa.Column("n_searchable", sa.Integer, nullable=False, comment="documents"),
     sa.Column("n_chunks", sa.Integer, nullable=False),

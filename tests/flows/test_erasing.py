@@ -24,6 +24,8 @@ from index.needles import count_vectors
 from tests.documents import pdf, word, zipped
 from tests.flows.test_ingest import contents, found, settled
 
+pytestmark = pytest.mark.proof
+
 OLD = "Xylographer Doe was on sick leave in November"
 NEW = "Quillwort Doe earns eighty thousand and wants more"
 DEEP = "Bandicoot Doe wrote to the works council about it"

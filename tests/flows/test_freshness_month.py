@@ -277,7 +277,7 @@ def test_lags_are_of_changes_since_the_source_is_followed(simulation):
     assert lags.seconds is not None
     hours = [one / 3600 for one in (lags.seconds.p50, lags.seconds.p95, lags.seconds.max)]
     assert hours == [26, 36, 36]
-    assert lags.share_within == 0
+    assert simulation.look(day(2)).share_within == 0
     assert simulation.look(day(12)).lags.seconds is None
 
 
@@ -285,5 +285,5 @@ def test_late_changes_count_against_the_share_although_nothing_became_of_them(si
     simulation.run(day(0), changed={"a.md": day(-1)})
     simulation.run(day(1), changed={"b.md": day(1) - HOUR})
     simulation.run(day(1) + HOUR, broken={"a.md": day(1)})
-    assert simulation.look(day(1.5)).lags.share_within == 1
-    assert simulation.look(day(3)).lags.share_within == pytest.approx(0.5)
+    assert simulation.look(day(1.5)).share_within == 1
+    assert simulation.look(day(3)).share_within == pytest.approx(0.5)

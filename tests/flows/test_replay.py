@@ -14,6 +14,8 @@ from index.catalog import tables
 from tests.conftest import ROOT
 from tests.flows.test_ingest import found
 
+pytestmark = pytest.mark.proof
+
 SNAPSHOTS = sorted((ROOT / "tests/fixtures/handbook").iterdir())
 UNWRAPPED, REWRAPPED = SNAPSHOTS[1] / "_pages", SNAPSHOTS[2] / "pages"
 ONLY_REWRAPPED = [

@@ -1,4 +1,4 @@
-"""Real stores in a folder of the test, and a model that only counts."""
+"""Real stores, on both databases, and a model that only counts."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,11 +27,24 @@ def counter() -> TokenCounter:
     return TokenCounter(files.folder / "tokenizer.json", files.window)
 
 
+_ON_BOTH = ("test_catalog", "test_publishing", "test_building", "test_history")
+"""Modules whose tests are of what the databases do differently; the others run on SQLite."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rsplit(".", 1)[-1] in _ON_BOTH
+        metafunc.parametrize("database_kind", ["sqlite", "postgresql"] if both else ["sqlite"])
+
+
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
-    yield made
-    made.close()
+def catalog(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Catalog]:
+    in_file = database_kind == "sqlite"
+    url = f"sqlite:///{tmp_path / 'catalog.db'}" if in_file else request.getfixturevalue("database")
+    with closing(Catalog(url)) as made:
+        yield made
 
 
 @pytest.fixture

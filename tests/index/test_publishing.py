@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from index.building import build
 from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import runs
@@ -17,6 +18,7 @@ from index.errors import StoreUnavailable
 from index.identity import document_id
 from index.plan import Known, Outcome
 from index.publishing import Prepared, Written, embed, publish, retire
+from index.reconciling import reconcile
 from index.records import Provenance, chunk_metadata
 from index.search import search
 from index.stores import Index
@@ -235,3 +237,62 @@ def test_chunks_that_only_the_vector_store_has_are_never_found(index, monkeypatc
             put(index, prepared(index, NEW))
     assert len(index.vectors.contents(index.generation.collection)) == 5
     assert not any("Third words." in result.text for result in search(index, "words", 10))
+
+
+def test_a_second_attempt_finishes_the_vectors_that_the_first_one_left_old(index, monkeypatch):
+    put(index, prepared(index, OLD))
+    changed = prepared(index, OLD, title="House rules")
+    with monkeypatch.context() as faulty:
+        fail = failing(index.vectors.upsert, StoreUnavailable, False)
+        faulty.setattr("index.publishing.write_new", lambda *rest: None)  # There is nothing new.
+        faulty.setattr(index.vectors, "upsert", fail)
+        with pytest.raises(StoreUnavailable):
+            put(index, changed)
+    put(index, changed)
+    assert_true(index)
+    assert_vectors_true(index)
+
+
+def test_a_second_attempt_leaves_nothing_of_the_metadata_of_the_first(index, monkeypatch):
+    first = prepared(index, OLD)
+    owned = replace(first, provenance=replace(first.provenance, extra={"owner": "HR"}))
+    with monkeypatch.context() as faulty:
+        faulty.setattr(
+            index.vectors, "missing", failing(index.vectors.missing, StoreUnavailable, False)
+        )
+        with pytest.raises(StoreUnavailable):
+            put(index, owned)
+    put(index, first)
+    assert_true(index)
+
+
+def assert_vectors_true(index: Index) -> None:
+    report = reconcile(index, index.targets[0], NOW, n_probes=1_000)
+    assert report.agrees, report
+
+
+def test_a_generation_that_was_dropped_can_be_built_again(index):
+    """Its chunks are past, then current, then past again."""
+    put(index, prepared(index, OLD))
+    target = index.targets[0]
+    for _ in range(2):
+        with index.catalog.writing() as connection:
+            chunk_rows.retire_generation(connection, target.generation.id)
+        index.vectors.drop(target.generation.collection)
+        build(index, target)
+    assert_true(index)
+    with index.catalog.reading() as connection:
+        ids = list(state(index)[0])
+        assert [len(chunk_rows.history_of(connection, chunk_id)) for chunk_id in ids] == [1, 1, 1]
+    put(index, prepared(index, NEW))
+    assert_true(index)
+
+
+def test_what_was_begun_in_a_generation_is_forgotten_with_it(index, monkeypatch):
+    with monkeypatch.context() as faulty:
+        faulty.setattr(index.vectors, "missing", failing(index.vectors.missing, Killed, False))
+        with pytest.raises(Killed):
+            put(index, prepared(index, OLD))
+    with index.catalog.writing() as connection:
+        chunk_rows.retire_generation(connection, index.generation.id)
+    assert state(index)[2] == {}

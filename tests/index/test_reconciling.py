@@ -8,12 +8,21 @@ import sqlalchemy as sa
 
 from index.catalog import tables
 from index.catalog.runs import start_run
-from index.reconciling import Fault, Reconciliation, reconcile
+from index.contents import ReadBy
+from index.reconciling import Fault, Reconciliation, reconcile, stray_collections
 from index.stores import Index
 from index.vectors import Record, Stored
 from tests.fakes import DIMENSION
 from tests.index.conftest import NOW
 from tests.index.test_publishing import NEW, OLD, RUN, assert_true, prepared, put
+
+
+@pytest.fixture(autouse=True, params=ReadBy)
+def read_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ReadBy:
+    """Everything holds for both; Chroma's client stands in where its file is of another format."""
+    if request.param is ReadBy.CLIENT:
+        monkeypatch.setattr("index.chroma_file.MIGRATIONS", {"sysdb": 11})
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +96,10 @@ BREAKAGES = {
 }
 
 
-def test_stores_that_agree_are_left_alone(index):
+def test_stores_that_agree_are_left_alone(index, read_by):
     report = check(index, repair=True)
     assert (report.agrees, report.n_chunks, report.n_probed, report.n_repaired) == (True, 6, 6, 0)
+    assert report.read_by == read_by
 
 
 @pytest.mark.parametrize("fault", BREAKAGES)
@@ -112,6 +122,28 @@ def test_vectors_of_another_dimension_are_all_made_again(index):
     check(index, repair=True)
     assert check(index).agrees
     assert index.vectors.dimension(index.generation.collection) == DIMENSION
+
+
+def test_chroma_is_not_opened_where_there_is_nothing_to_mend(index, read_by, monkeypatch):
+    if read_by is ReadBy.CLIENT:
+        pytest.skip("it is what the collection is read by")
+    index.vectors.close()
+    monkeypatch.setattr(index.vectors, "_open", _fail)
+    assert check(index, repair=True, n_probes=0).agrees
+    assert stray_collections(index) == []
+
+
+def test_chunks_of_a_large_collection_are_searched_for_only_when_asked(index, read_by, monkeypatch):
+    small = check(index, n_probes=None)
+    assert (small.n_probed, small.why_not_probed) == (6, None)
+    monkeypatch.setattr("index.reconciling._ROOM", 1_000)
+    large = check(index, n_probes=None)
+    if read_by is ReadBy.CLIENT:  # Then they are in memory anyway.
+        assert (large.n_probed, large.why_not_probed) == (6, None)
+        return
+    assert large.n_probed == 0
+    assert "--probes" in str(large.as_json()["why_not_probed"])
+    assert check(index, n_probes=4).n_probed == 4
 
 
 def test_finding_changes_nothing(index):
@@ -145,7 +177,8 @@ def test_a_document_whose_text_is_lost_is_withdrawn_until_it_is_read_again(index
 
 def test_many_chunks_are_read_in_pages(index, monkeypatch):
     monkeypatch.setattr("index.reconciling._PAGE", 2)
-    monkeypatch.setattr("index.vectors.MAX_ITEMS", 2)
+    monkeypatch.setattr("index.vectors._IDS", 2)
+    monkeypatch.setattr("index.chroma_file.MAX_ITEMS", 2)
     orphan(index)
     lose(index)
     report = check(index, repair=True)

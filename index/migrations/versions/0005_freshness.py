@@ -24,6 +24,12 @@ def upgrade() -> None:
             batch_op.f("ix_document_source_source_modified_at"), ["source", "source_modified_at"]
         )
         batch_op.create_index(
+            batch_op.f("ix_document_stale"),
+            ["source", "stale_since"],
+            sqlite_where=sa.text("stale_since IS NOT NULL"),
+            postgresql_where=sa.text("stale_since IS NOT NULL"),
+        )
+        batch_op.create_index(
             batch_op.f("ix_document_counted"),
             ["source", "removed_at", "outcome", "current_version", "stale_since"],
         )
@@ -79,9 +85,7 @@ def _create_freshness() -> None:
         sa.Column("lag_p95", sa.Float()),
         sa.Column("lag_p99", sa.Float()),
         sa.Column("lag_max", sa.Float()),
-        sa.Column(
-            "share_within", sa.Float(), comment="of changes: searchable within the objective"
-        ),
+        sa.Column("n_in_time", sa.Integer(), nullable=False, comment="of them, those in objective"),
         sa.Column("generation", sa.String(length=16), comment="that the chunks are of"),
         sa.Column("n_searchable", sa.Integer(), nullable=False, comment="documents"),
         sa.Column("n_chunks", sa.Integer(), nullable=False),
@@ -106,6 +110,7 @@ def downgrade() -> None:
         batch_op.create_index(batch_op.f("ix_run_source"), ["source"])
     op.drop_column("outcome", "changed_at")
     with op.batch_alter_table("document") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_document_stale"))
         batch_op.drop_index(batch_op.f("ix_document_counted"))
         batch_op.drop_index(batch_op.f("ix_document_source_source_modified_at"))
         batch_op.drop_column("stale_since")
