@@ -204,7 +204,7 @@ def _source(
         warn_after_s=fresh.objective.warn_after.total_seconds(),
         error_after_s=fresh.objective.error_after.total_seconds(),
         lag=fresh.lags.seconds,
-        share_within=fresh.lags.share_within,
+        share_within=fresh.share_within,
         budget=ErrorBudget(fresh.budget.share_within, fresh.budget.target, fresh.budget.left),
         n_stale=fresh.n_stale,
         n_in_future=fresh.skew.n_documents,
