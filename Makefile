@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 STATE ?= .headwater
 SAMPLES ?= samples
 FUZZ_SECONDS ?= 10
+AXE_VERSION := 4.14.1
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 QUESTION ?= how much annual leave do I earn
 
-.PHONY: run test test-proofs fuzz clean
+.PHONY: run test test-proofs test-browser fuzz clean
 
 run: $(VENV)/installed
 	$(BIN)/headwater ingest $(SAMPLES) --state $(STATE)
@@ -24,6 +26,11 @@ test: $(VENV)/installed-for-tests
 test-proofs: $(VENV)/installed-for-tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m proof
 
+# The dashboard in a real browser. Gets Playwright from PyPI, Chromium from Debian and axe-core from
+# npm if they are not there; leaves pictures of all pages in build/screenshots.
+test-browser: $(VENV)/installed-for-browser-tests
+	$(BIN)/pytest -q -rs tests/flows/dashboard/browse_dashboard.py
+
 # Damaged documents for every parser, so many seconds for each type.
 fuzz: $(VENV)/installed-for-tests
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -q -rs tests/parsers/fuzz_parsers.py
@@ -37,6 +44,12 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 
 $(VENV)/installed-for-tests: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-for-browser-tests: $(VENV)/installed-for-tests
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	command -v chromium || { echo 'installing Chromium'; $(AS_ROOT) apt-get install --yes --quiet chromium; }
+	npm install --silent --no-fund --no-audit --prefix $(VENV)/browser axe-core@$(AXE_VERSION)
 	touch $@
 
 clean:

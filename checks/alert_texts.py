@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from checks.alerts import Condition, Kind, in_words
-from checks.freshness import FreshnessState
+from checks.freshness import FreshnessState, Objective
 from index.catalog.alerts import Severity
 from index.catalog.quarantine import Digest
 from parsers.reasons import REMEDIES, Reason
@@ -120,21 +120,15 @@ def store_unavailable(said: str, remedy: str) -> Condition:
     return Condition(Kind.STORE_UNAVAILABLE, "", Severity.ERROR, summary, body)
 
 
-def stale(
-    source: str,
-    state: FreshnessState,
-    age: timedelta,
-    *,
-    warn_after: timedelta,
-    error_after: timedelta,
-) -> Condition:
+def stale(source: str, state: FreshnessState, age: timedelta, objective: Objective) -> Condition:
     """Changes at the source have not been searchable for longer than the objective allows."""
     severity = Severity.ERROR if state is FreshnessState.ERROR else Severity.WARNING
     summary = f"stale for {in_words(age)}"
     body = (
         f"What changed at the source in the last {in_words(age)} may not be found by a search. "
-        f"The objective: a warning after {in_words(warn_after)}, an error after "
-        f"{in_words(error_after)}.\nSee why: headwater status\nRun now: headwater ingest {source}"
+        f"The objective: a warning after {in_words(objective.warn_after)}, an error after "
+        f"{in_words(objective.error_after)}.\nSee why: headwater status\n"
+        f"Run now: headwater ingest {source}"
     )
     return Condition(Kind.FRESHNESS, source, severity, summary, body)
 

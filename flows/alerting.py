@@ -20,11 +20,11 @@ from checks.freshness import FreshnessState, judge_freshness, staleness
 from flows import events
 from flows.errors import UserError
 from flows.events import Happening
+from flows.freshness import read_clocks
 from flows.outbox import deliver
 from flows.report import RunReport
 from flows.settings import Settings
 from flows.sources import SourceUnreadable
-from flows.status import read_clocks
 from index.catalog import alerts as alert_rows
 from index.catalog import quarantine
 from index.catalog.alerts import Alert, Key, Severity
@@ -179,23 +179,14 @@ def _freshness(
     names = {source.name for source in settings.sources}
     judged = {key for key in on if key.kind == Kind.FRESHNESS and key.source not in names}
     for source in settings.sources:
-        limits = source.freshness
-        clocks = read_clocks(connection, source.name)
-        state = judge_freshness(
-            clocks, now, warn_after=limits.warn_after, error_after=limits.error_after
-        )
-        if state is FreshnessState.UNKNOWN:
+        objective = source.freshness.objective
+        clocks = read_clocks(connection, source.name, now)
+        state, age = judge_freshness(clocks, now, objective), staleness(clocks, now)
+        if state is FreshnessState.UNKNOWN or age is None:
             continue
         judged.add(Key(Kind.FRESHNESS, source.name))
         if state is not FreshnessState.FRESH:
-            condition = alert_texts.stale(
-                source.name,
-                state,
-                staleness(clocks, now),
-                warn_after=limits.warn_after,
-                error_after=limits.error_after,
-            )
-            conditions.append(condition)
+            conditions.append(alert_texts.stale(source.name, state, age, objective))
     return conditions, judged
 
 

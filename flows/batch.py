@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from checks.contract import Contract
 from flows.clock import StageClock
@@ -33,6 +34,8 @@ class Workshop:
     expected: Expectation
     clock: StageClock
     run_id: str
+    listed_at: datetime | None = None
+    """When the documents were listed."""
 
     @property
     def limits(self) -> Limits:
@@ -93,6 +96,7 @@ def seen_as(workshop: Workshop, read: Read, media_type: str, key: str) -> Seen:
         sha256=read.fetched.sha256,
         media_type=media_type,
         parser_key=key,
+        seen_at=workshop.listed_at,
     )
 
 
@@ -126,6 +130,7 @@ def unread_as(workshop: Workshop, listed: Listed, failure: Failure) -> tuple[See
         sha256=None,
         media_type="",
         parser_key=workshop.expected.failure_key("", failure.code),
+        seen_at=workshop.listed_at,
     )
     return seen, Failed(
         seen.document_id, seen.source, seen.uri, None, failure.code, failure.detail, "read"

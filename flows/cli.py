@@ -5,7 +5,9 @@ import typer
 from flows.commands import (
     alerts,
     checks,
+    dashboard,
     erase,
+    freshness,
     generation,
     ingest,
     look,
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 app.command()(ingest.ingest)
 app.command()(look.status)
+app.command()(freshness.metrics)
+app.command()(freshness.canary)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(reprocess.reprocess)
 app.add_typer(alerts.app, name="alerts")
@@ -34,6 +38,7 @@ app.command()(look.explain)
 app.command()(upkeep.reconcile)
 app.command()(upkeep.clean)
 app.add_typer(generation.app, name="generation")
+app.command()(dashboard.dashboard)
 app.command()(erase.erase)
 app.command()(serving.up)
 app.command()(serving.deploy)

@@ -3,8 +3,33 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What a stage has worked on."""
+
+    documents: int = 0
+    chunks: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Amounts") -> "Amounts":
+        return Amounts(*(getattr(self, n) + getattr(other, n) for n in Amounts.__slots__))
+
+
+@dataclass(slots=True)
+class StageRecord:
+    """What a run has done in one stage."""
+
+    seconds: float = 0.0
+    """Its share of the time that passed."""
+    passes: list[float] = field(default_factory=list)
+    """How long each time in it took, in seconds, whatever went on beside it."""
+    amounts: Amounts = Amounts()
 
 
 class StageClock:
@@ -14,28 +39,55 @@ class StageClock:
     the time in which none was at work, add up to the total.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, span: Callable[[str], AbstractContextManager[object]] = lambda name: nullcontext()
+    ) -> None:
+        """Start.
+
+        Args:
+            span: Of a stage, what to be in besides while in it: a trace's span, say.
+        """
+        self._span = span
         self._lock = threading.Lock()
         self._active: Counter[str] = Counter()
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._records: defaultdict[str, StageRecord] = defaultdict(StageRecord)
         self._started = self._last = time.monotonic()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Be in a stage until the end of the block."""
+        began = time.monotonic()
         self._switch(name, 1)
         try:
-            yield
+            with self._span(name):
+                yield
         finally:
             self._switch(name, -1)
+            with self._lock:
+                self._records[name].passes.append(time.monotonic() - began)
+
+    def count(self, name: str, amounts: Amounts) -> None:
+        """Note what a stage has worked on."""
+        with self._lock:
+            record = self._records[name]
+            record.amounts = record.amounts + amounts
 
     def seconds(self) -> dict[str, float]:
         """By stage; with `total`, and `other` for what no stage took."""
         with self._lock:
             self._share_out()
-            taken = dict(self._seconds)
+            taken = {name: record.seconds for name, record in self._records.items()}
             total = self._last - self._started
         return {"total": total, **taken, "other": total - sum(taken.values())}
+
+    def records(self) -> dict[str, StageRecord]:
+        """By stage, in the order in which they began, what was done so far."""
+        with self._lock:
+            self._share_out()
+            return {
+                name: StageRecord(one.seconds, list(one.passes), one.amounts)
+                for name, one in self._records.items()
+            }
 
     def _switch(self, name: str, change: int) -> None:
         with self._lock:
@@ -47,5 +99,5 @@ class StageClock:
         n_active = self._active.total()
         for name, n in self._active.items():
             if n:
-                self._seconds[name] += (now - self._last) * n / n_active
+                self._records[name].seconds += (now - self._last) * n / n_active
         self._last = now

@@ -217,31 +217,45 @@ def _each(counts: Mapping[str, int]) -> str:
 
 def show_statuses(statuses: Sequence[SourceStatus]) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (
-        ("source", "left"),
-        ("state", "left"),
-        ("last success", "right"),
-        ("lag p95", "right"),
-        ("documents", "right"),
-        ("chunks", "right"),
-        ("quarantined", "right"),
-        ("last run", "left"),
+    for number, heading in enumerate(
+        ("source", "state", "true until", "lag p95", "documents", "stale", "chunks", "quarantined")
     ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify="left" if number < 2 else "right")
+    for heading in ("in objective", "last run"):
+        table.add_column(heading)
     for status in statuses:
-        style = _STATE_STYLES[status.state]
-        ago = f"{_span(status.stale_for_s)} ago" if status.stale_for_s is not None else "never"
+        found = status.freshness
+        ago = f"{_span(found.stale_for_s)} ago" if found.stale_for_s is not None else "never"
+        kept = found.budget.share_within
         table.add_row(
             escape(status.source),
-            f"[{style}]{status.state.value}[/]",
+            f"[{_STATE_STYLES[status.state]}]{status.state.value}[/]",
             ago,
-            _span(status.lag_p95_s),
+            _span(found.lags.seconds.p95 if found.lags.seconds else None),
             f"{sum(status.documents.values()):,}",
+            f"{found.n_stale:,}",
             f"{status.n_chunks:,}",
             f"{sum(status.quarantined.values()):,}",
+            "-" if kept is None else f"{kept:.2%}",
             (status.last_run_state or "none").replace("_", " "),
         )
     out.print(table)
+    for status in statuses:
+        _show_doubts(status)
+
+
+def _show_doubts(status: SourceStatus) -> None:
+    """What keeps a source from being fresh, and what cannot be true of its times."""
+    found, name = status.freshness, escape(status.source)
+    if found.clocks.check_failed:
+        out.print(f"[magenta]{name}[/]: it could not be listed when we last tried")
+    if found.waiting_for_s is not None:
+        said = f"the oldest change that is not searchable is of {_span(found.waiting_for_s)} ago"
+        out.print(f"[yellow]{name}[/]: {said}: headwater quarantine list --source {name}")
+    if found.skew.n_documents:
+        named = escape(", ".join(found.skew.uris))
+        said = f"{found.skew.n_documents:,} documents with a modification time in the future"
+        out.print(f"[yellow]{name}[/]: {said}: {named}; see to the clock of whoever wrote them")
 
 
 def show_addresses(addresses: Addresses, seconds: float, settings: Settings) -> None:
@@ -416,6 +430,9 @@ def show_results(results: Sequence[Result]) -> None:
             f"[bold]{result.rank}. {escape(origin.uri)}[/]{pages}  "
             f"[dim]{result.score:.3f}, {escape(origin.source)}{changed}[/]"
         )
+        if result.stale_since:
+            since = f"{result.stale_since:%Y-%m-%d %H:%M} UTC"
+            out.print(f"   [yellow]stale: its source says something else since {since}[/]")
         if placed.heading_path:
             out.print(f"   [cyan]{escape(' > '.join(placed.heading_path))}[/]")
         words = " ".join(result.text.split())

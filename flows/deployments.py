@@ -60,6 +60,19 @@ def wanted_deployments(settings: Settings, config: Path | None, state: Path | No
             _unless_never(when.freshness),
             writes=False,
         ),
+        *(
+            Wanted(
+                "canary",
+                "flows.scheduled.canary",
+                source.name,
+                waiting | {"source": source.name},
+                _unless_never(when.canary),
+                # Where the source's own schedule is waited for, nothing is written by it.
+                writes=source.schedule is None,
+            )
+            for source in settings.sources
+            if source.canary.enabled
+        ),
         _upkeep("reconcile", waiting, when.reconcile),
         _upkeep("clean", waiting, when.clean),
         Wanted("reprocess", "flows.reprocess.reprocess", "reprocess", waiting),

@@ -14,6 +14,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.chunks import Held
 from index.catalog.database import Catalog
+from index.catalog.staleness import stale_since
 from index.catalog.validations import Validation, find_validation
 from index.records import Placement, chunk_metadata, iso
 from index.texts import TextStore
@@ -47,6 +48,8 @@ def explain_chunk(
         ]
         run = run_rows.find_run(connection, provenance.run_id)
         checked = find_validation(connection, provenance.run_id, provenance.document_id)
+        lag = run_rows.lag_of(connection, provenance.run_id, provenance.document_id)
+        stale = stale_since(connection, [provenance.document_id])
         source = run_rows.find_source(connection, provenance.source)
     document = texts.get(held.text_key)
     span = document.text[placement.char_start : placement.char_end] if document else None
@@ -60,6 +63,8 @@ def explain_chunk(
         "model": generation and generation.model,
         "model_revision": generation and generation.revision,
         "chunker": generation and generation.chunker,
+        "lag_seconds": lag,
+        "stale_since": iso(None if held.retired_at else stale.get(provenance.document_id)),
         "run_state": run and run["state"],
         "run_started_at": iso(run["started_at"]) if run else None,
         "searchable": [
@@ -157,6 +162,8 @@ def _explain(connection: Connection, row: RowMapping, moment: datetime | None) -
         "source_modified_at": iso(row["source_modified_at"]),
         "first_seen_at": iso(row["first_seen_at"]),
         "removed_at": iso(row["removed_at"]),
+        "stale_since": iso(row["stale_since"]),
+        "lag_seconds": shown and run_rows.lag_of(connection, shown["run_id"], row["id"]),
         "searchable_version": shown and _version(shown),
         **_checks(checked),
         "chunks": [

@@ -14,6 +14,7 @@ from prefect.utilities.annotations import quote
 
 from checks.contract import Contract
 from flows.batch import PreparedBatch, Workshop
+from flows.clock import Amounts
 from flows.corpus_checks import keep_validations
 from flows.fields import fields_of
 from flows.outages import RETRY_DELAYS_S, may_come_back
@@ -21,6 +22,7 @@ from flows.preparation import prepare
 from flows.report import Tally
 from flows.run import Run, current
 from flows.sources import SourceUnreadable
+from flows.tracing import span
 from flows.wiring import make_sandbox
 from index.batching import batches
 from index.catalog import documents as document_rows
@@ -79,6 +81,7 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
             rule_against=run.rule_against,
             clock=run.clock,
             run_id=run.id,
+            listed_at=run.listed_at,
         )
         _run_batches(run, workshop, list(_batches(changed)), known)
 
@@ -153,12 +156,19 @@ def index_batch(
     label: str,
 ) -> None:
     """Make a batch of documents searchable."""
-    run = current.get()
+    with span("batch", documents=len(batch)):
+        _index(current.get(), workshop, batch, known)
+
+
+def _index(
+    run: Run, workshop: Workshop, batch: Sequence[Listed], known: Mapping[str, Known]
+) -> None:
     run.check()
     done = prepare(workshop, batch, known, datetime.now(UTC))
     keep_validations(run, done.validations)
     with run.clock.stage("embed"):
         vectors, cost = embed(run.index, done.prepared, run.embedded)
+    run.clock.count("embed", Amounts(len(done.prepared), cost.embedded, cost.tokens_embedded))
     run.check()
     with run.clock.stage("upsert"):
         now = datetime.now(UTC)
@@ -166,6 +176,7 @@ def index_batch(
         documents = [document.as_of(now) for document in done.prepared]
         cost += publish(run.index, documents, vectors, now)
         _record(run, done, now)
+    run.clock.count("upsert", Amounts(len(documents), cost.written))
     run.removed_members += done.removed
     run.retired_members += done.retired
     tally = _tally(run, done, cost)

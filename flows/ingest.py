@@ -17,9 +17,11 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from checks.balance import trips_removal_guard
+from flows.clock import Amounts
 from flows.conversations import gather
 from flows.corpus_checks import check_corpus, check_listing
 from flows.errors import RunFailed
+from flows.freshness_artifacts import publish_freshness
 from flows.heartbeat import beat
 from flows.indexing import (
     PARALLEL_BATCHES,
@@ -34,7 +36,7 @@ from flows.outage_alerts import outages_told
 from flows.outages import persistently
 from flows.progress import watching
 from flows.report import RunReport, Tally, as_markdown
-from flows.run import Run, current, recorded
+from flows.run import Run, current, recorded, traced_run
 from flows.selection import select_source
 from flows.settings import Settings, load_settings
 from flows.sidecars import attach, counted_as
@@ -46,6 +48,7 @@ from flows.wiring import (
     open_index,
     wanted_generation,
 )
+from flows.withdrawal import withdraw_unreadable
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
@@ -118,7 +121,7 @@ def _notes(settings: Settings, index: Index) -> list[str]:
 def _run(run: Run, *, verify: bool, allow_removal: bool) -> dict[str, Any]:
     token = current.set(run)
     try:
-        with recorded(run, flow_run.id):
+        with traced_run(run), recorded(run, flow_run.id):
             _follow_source(run, verify=verify, allow_removal=allow_removal)
             return _settle(run).as_json()
     finally:
@@ -133,6 +136,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         known = persistently(lambda: _known(run))
         plan = _plan(run, listing, known, verify=verify)
     run.n_found = plan.n_found
+    run.clock.count("scan", Amounts(documents=plan.n_found))
     run.progress.planned(len(plan.read))
     persistently(lambda: _count_unread(run, plan))
     may_remove = allow_removal or not _is_guarded(run, plan, known)
@@ -142,6 +146,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         retire_in_batches(plan.retired, Outcome.SKIPPED)
     retire_in_batches(run.removed_members, Outcome.REMOVED)
     retire_in_batches(run.retired_members, Outcome.SKIPPED)
+    withdraw_unreadable(run)
     _finish_what_was_begun(run)  # What a batch left that had to be tried again.
 
 
@@ -155,11 +160,12 @@ def _finish_what_was_begun(run: Run) -> None:
 def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
+    run.listed_at = datetime.now(UTC)
     files = list_source(run.source.uri, run.settings.state_dir)
     gathered = gather(files, run.rule_against, include_private=run.source.include_private)
     listing = attach(gathered)
     with run.index.catalog.writing() as connection:
-        run_rows.mark_checked(connection, source, datetime.now(UTC))
+        run_rows.mark_checked(connection, source, run.listed_at)
     return listing
 
 
@@ -220,7 +226,8 @@ def settle(report: dict[str, Any], source: str) -> None:
 
 
 def _settle(run: Run) -> RunReport:
-    error = persistently(lambda: check_corpus(run))
+    with run.clock.stage("settle"):
+        error = persistently(lambda: check_corpus(run))
     if run.withheld:
         error = (
             f"removal guard: {len(run.withheld)} documents are gone from {run.source.name}, "
@@ -232,6 +239,7 @@ def _settle(run: Run) -> RunReport:
     if report.state is not RunState.FAILED:
         beat(run.index.catalog, run.settings, run.source)
     settle(report.as_json(), run.source.name)
+    publish_freshness(run)
     if report.state is RunState.FAILED:
         raise RunFailed(report)
     return report

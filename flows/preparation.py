@@ -9,6 +9,7 @@ from datetime import datetime
 
 from checks.text_quality import TextQuality, judge
 from flows.batch import PreparedBatch, Read, Workshop, failed_as, seen_as
+from flows.clock import Amounts
 from flows.reading import read_and_parse
 from flows.validation import Candidate, validate
 from index.catalog.documents import Seen
@@ -42,6 +43,7 @@ def prepare(
     ]
     with workshop.clock.stage("validate"):
         validate(workshop, candidates, done, now)
+    workshop.clock.count("validate", Amounts(len(candidates), done.n_chunks))
     return done
 
 
@@ -49,6 +51,7 @@ def _chunked(
     workshop: Workshop, read: Read, document: ParsedDocument, now: datetime, done: PreparedBatch
 ) -> Candidate | None:
     """Judge a document's text and cut it up."""
+    workshop.clock.count("judge", Amounts(documents=1))
     with workshop.clock.stage("judge"):
         quality = judge(document)
     if quality.code is not None:
@@ -57,7 +60,11 @@ def _chunked(
         done.failed.append(failed_as(workshop, read, failure, "judge"))
         return None
     with workshop.clock.stage("chunk"):
-        return _candidate(workshop, read, document, quality, now)
+        candidate = _candidate(workshop, read, document, quality, now)
+    placed = [one.placement for one in candidate.prepared.chunks]
+    n_tokens = sum(one.n_tokens for one in placed)
+    workshop.clock.count("chunk", Amounts(1, len(placed), n_tokens))
+    return candidate
 
 
 def _candidate(

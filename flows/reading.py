@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from flows.batch import PreparedBatch, Read, Workshop, failed_as, seen_as, unread_as
+from flows.clock import Amounts
 from flows.sidecars import fetch_attached, has_same_sidecars
 from flows.sources import DocumentTooLarge, DocumentUnreadable, Fetched
 from index.plan import EXCLUDED_INSIDE, MEMBER, Known, Listed, Outcome, by_container, holds
@@ -73,6 +74,8 @@ class _Reader:
         """A document's bytes; None if they cannot be had, or are what they were."""
         with self._workshop.clock.stage("read"):
             fetched = self._fetch(listed)
+        n_bytes = 0 if isinstance(fetched, Failure) else len(fetched.data)
+        self._workshop.clock.count("read", Amounts(documents=1, bytes=n_bytes))
         if isinstance(fetched, Failure):
             self._done.failed.append(unread_as(self._workshop, listed, fetched))
             self._keep_members(listed.uri)
@@ -88,6 +91,8 @@ class _Reader:
 
     def parse(self, reads: Sequence[Read]) -> Iterator[tuple[Read, ParsedDocument]]:
         """Those of `reads` that can be parsed."""
+        amounts = Amounts(len(reads), bytes=sum(len(read.fetched.data) for read in reads))
+        self._workshop.clock.count("parse", amounts)
         with self._workshop.clock.stage("parse"):
             results = self._workshop.sandbox.parse_all(
                 (read.uri, read.fetched.data) for read in reads

@@ -2,18 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from checks.freshness import percentiles
+from flows.clock import StageRecord
 from index.catalog.runs import RunState
 from index.plan import Outcome
 from index.publishing import Written
 from parsers.reasons import Reason
 
+_LAGS: Final = ("p50", "p95", "p99", "max")
 _SHOWN: Final = 20
 """Uris of those that the removal guard kept."""
-_STAGES: Final = ("scan", "parse", "validate", "embed", "upsert")
+_STAGES: Final = (
+    "scan", "read", "parse", "judge", "chunk", "validate", "embed", "upsert", "settle"
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -57,6 +61,10 @@ class RunReport:
     lags: Sequence[float]
     """Seconds from change to searchable, of each document that became so."""
     balanced: bool
+    stages: Mapping[str, StageRecord] = field(default_factory=dict)
+    """What was done in each."""
+    lags_followed: Sequence[float] = ()
+    """Of `lags`, those of changes since the source is followed."""
     took_over: Sequence[str] = ()
     """Runs of the source that had been killed."""
     withheld: Sequence[str] = ()
@@ -95,8 +103,8 @@ class RunReport:
             },
             "tokens": {"embedded": written.tokens_embedded, "reused": written.tokens_reused},
             "seconds": self._rounded_seconds(),
-            "lag_seconds": lag
-            and {"p50": round(lag.p50, 1), "p95": round(lag.p95, 1), "max": round(lag.max, 1)},
+            "stages": {name: _stage(record) for name, record in self.stages.items()},
+            "lag_seconds": lag and {name: round(getattr(lag, name), 1) for name in _LAGS},
             "balanced": self.balanced,
             "checks": dict(self.checks),
             "took_over": list(self.took_over),
@@ -109,10 +117,21 @@ class RunReport:
         }
 
     def _rounded_seconds(self) -> dict[str, float]:
-        """The stages of the design, and whatever else took time under `other`."""
+        """All stages, and under `other` what is not accounted for."""
         named = {stage: round(self.seconds.get(stage, 0.0), 3) for stage in _STAGES}
         total = round(self.seconds.get("total", 0.0), 3)
         return {"total": total, **named, "other": round(total - sum(named.values()), 3)}
+
+
+def _stage(record: StageRecord) -> dict[str, float | None]:
+    """How long each pass took, one batch or one document, and what was worked on in all."""
+    found = percentiles(record.passes)
+    return {
+        "seconds": round(record.seconds, 3),
+        "passes": len(record.passes),
+        **{name: round(getattr(found, name), 4) if found else None for name in _LAGS},
+        **asdict(record.amounts),
+    }
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:

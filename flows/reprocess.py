@@ -27,11 +27,12 @@ from flows.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
 from flows.lease import source_lease
 from flows.outages import persistently
 from flows.progress import watching
-from flows.run import Attempt, Run, current, recorded
+from flows.run import Attempt, Run, current, recorded, traced_run
 from flows.settings import Settings, SourceSettings, load_settings, with_limits
 from flows.sidecars import attach
 from flows.sources import list_source
 from flows.wiring import make_expectation, open_catalog, open_index
+from flows.withdrawal import withdraw_unreadable
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog.database import Catalog
@@ -179,10 +180,11 @@ def _reprocess_source(
         )
         token = current.set(run)
         try:
-            with recorded(run, flow_run.id):
-                gone = _try_again(run, entries, who)
-            report = run.report(persistently(run.figures))
-            persistently(lambda: run.end(report))
+            with traced_run(run):
+                with recorded(run, flow_run.id):
+                    gone = _try_again(run, entries, who)
+                report = run.report(persistently(run.figures))
+                persistently(lambda: run.end(report))
         finally:
             current.reset(token)
         return {**report.as_json(), "entries": _results(catalog, entries, gone)}
@@ -204,6 +206,7 @@ def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
     read_changed(run, listed, _as_never_read(known, uris))
     retire_in_batches(run.removed_members, Outcome.REMOVED)
     retire_in_batches(run.retired_members, Outcome.SKIPPED)
+    withdraw_unreadable(run)
     persistently(lambda: recover(run.index, run.source.name))
     there = {one.uri for one in listed}
     with run.index.catalog.writing() as connection:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,16 +14,21 @@ from flows.alerting import RunEnd, deliver_pending, settle_alerts, tell_of_kille
 from flows.clock import StageClock
 from flows.errors import Interrupted, RunFailed
 from flows.events import Happening, publish
+from flows.looks import record_freshness
 from flows.outages import persistently
 from flows.outbox import RUN_BUDGET_S, START_BUDGET_S
 from flows.progress import Progress
 from flows.report import RunReport, Tally
 from flows.settings import Settings, SourceSettings
+from flows.totals import totals_of
+from flows.tracing import stage_span, traced
 from flows.verdicts import verdicts_of_run
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.erased import erased_uris
+from index.catalog.history import add_totals
 from index.catalog.runs import RunKind, RunState
+from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
 from index.plan import Expectation, Known, rules
 from index.stores import Index
@@ -38,6 +43,8 @@ class Figures:
     """Seconds from change to searchable, of each document that became so."""
     checks: Mapping[str, Any] = field(default_factory=dict)
     """See `flows.verdicts`."""
+    lags_followed: Sequence[float] = ()
+    """Of `lags`, those of changes since the source is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,9 @@ class Run:
     kind: RunKind = RunKind.INGEST
     attempt: Attempt = Attempt()
     """What is different in it from what the settings say."""
-    clock: StageClock = field(default_factory=StageClock)
+    clock: StageClock = field(default_factory=lambda: StageClock(stage_span))
+    listed_at: datetime | None = None
+    """When it began to list the source."""
     n_found: int = 0
     took_over: Sequence[str] = ()
     """Runs of the same source that had been killed."""
@@ -112,7 +121,11 @@ class Run:
             StoreUnavailable: The catalog cannot be read.
         """
         with self.index.catalog.reading() as connection:
-            return Figures(run_rows.lags(connection, self.id), verdicts_of_run(connection, self.id))
+            return Figures(
+                run_rows.lags(connection, self.id),
+                verdicts_of_run(connection, self.id),
+                run_rows.followed_lags(connection, self.id),
+            )
 
     def report(self, figures: Figures, state: RunState | None = None, error: str = "") -> RunReport:
         """The report as of now; the state is judged by the balance if it is not given."""
@@ -130,7 +143,9 @@ class Run:
             n_found=self.n_found,
             tally=tally,
             seconds=self.clock.seconds(),
+            stages=self.clock.records(),
             lags=figures.lags,
+            lags_followed=figures.lags_followed,
             balanced=balanced,
             took_over=self.took_over,
             withheld=self.withheld,
@@ -148,6 +163,7 @@ class Run:
         """
         now = datetime.now(UTC)
         with self.index.catalog.writing() as connection:
+            before = run_rows.find_run(connection, self.id)
             run_rows.end_run(
                 connection,
                 self.id,
@@ -160,6 +176,11 @@ class Run:
             ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
             if ended_well and self.kind is RunKind.INGEST:
                 run_rows.mark_succeeded(connection, self.source.name, now)
+            mark_stale(connection, self.source.name, now)
+            record_freshness(connection, self.source.name, self.source.freshness.objective, now)
+            # It may have been recorded, and only the answer to that been lost.
+            if before is not None and before["ended_at"] is None:
+                add_totals(connection, self.source.name, totals_of(report, self.kind))
             end = RunEnd(report, cause, self.found, self.kind)
             happened = settle_alerts(connection, self.settings, end, now)
         publish(happened)
@@ -167,6 +188,11 @@ class Run:
 
 current: ContextVar[Run] = ContextVar("current_run")
 """For tasks: what a run works with cannot be passed through Prefect's parameters."""
+
+
+def traced_run(run: Run) -> AbstractContextManager[None]:
+    """Have a run traced, if traces are wanted."""
+    return traced(run.settings, run.kind.value, source=run.source.name, run_id=run.id)
 
 
 @contextmanager

@@ -2,18 +2,24 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.alerting import deliver_pending, settle_freshness
+from flows.canary import as_json as canary_as_json
+from flows.canary import fly
+from flows.errors import UserError
 from flows.outbox import RUN_BUDGET_S
-from flows.settings import load_settings
-from flows.status import all_statuses
+from flows.settings import SourceSettings, load_settings
+from flows.status import all_statuses, record_statuses
 from flows.upkeep import clean_state, reconcile_index
 from flows.wiring import open_catalog
+
+_CANARY_POLL_S: Final = 10.0
 
 
 @flow(name="reconcile", description="Compare the vector store with the catalog.")
@@ -78,7 +84,7 @@ def clean(
 
 @flow(name="freshness", description="Judge how stale sources are, and tell of it.")
 def freshness(config: str | None = None, state: str | None = None) -> list[dict[str, Any]]:
-    """Judge how stale sources are, and deliver alerts that are pending.
+    """Judge how stale sources are, keep that in the history, and deliver alerts that are pending.
 
     Args:
         config: The settings file; `headwater.toml` in the working directory if None.
@@ -93,6 +99,55 @@ def freshness(config: str | None = None, state: str | None = None) -> list[dict[
     """
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
     with open_catalog(settings) as catalog:
+        record_statuses(settings, catalog)
         settle_freshness(catalog, settings, datetime.now(UTC))
         deliver_pending(catalog, settings, budget_s=RUN_BUDGET_S)
         return [one.as_json() for one in all_statuses(settings, catalog)]
+
+
+@flow(name="canary", description="Measure how long a change takes until a search finds it.")
+def canary(
+    source: str | None = None,
+    config: str | None = None,
+    state: str | None = None,
+    *,
+    timeout_s: float | None = None,
+    wait_s: float = 3600,
+) -> list[dict[str, Any]]:
+    """Change the canaries of sources, and search until the changes are found.
+
+    A source with a schedule is left to it, so that what is measured is what users wait for; over
+    one without, a run is made.
+
+    Args:
+        source: Whose canary; if None, of all sources that allow one, one after the other.
+        config: The settings file; `headwater.toml` in the working directory if None.
+        state: The state directory, in place of the one in the settings.
+        timeout_s: How long to search for each; if None, as long as its source may be stale before
+            that is a warning.
+        wait_s: How long a run waits for another process that writes.
+
+    Returns:
+        One for each, as `headwater canary --json` prints it.
+
+    Raises:
+        UserError: The settings are wrong or allow none, or one was not found in time.
+        StoreUnavailable: The catalog failed.
+    """
+    settings = load_settings(Path(config) if config else None, Path(state) if state else None)
+    allowed = [one.name for one in settings.sources if one.canary.enabled]
+    found = []
+    for name in allowed if source is None else [source]:
+        configured = settings.source(name) or SourceSettings(name=name, uri="")
+        patience = configured.freshness.warn_after.total_seconds()
+        follow = None
+        if configured.schedule is None:
+            from flows.ingest import ingest
+
+            follow = partial(ingest, name, config, state, wait_s=wait_s)
+        found.append(
+            fly(settings, name, follow, timeout_s=timeout_s or patience, every_s=_CANARY_POLL_S)
+        )
+    if lost := [f"{one.source}: {one.error}" for one in found if one.lag_seconds is None]:
+        raise UserError(f"canary of {'; '.join(lost)}")
+    return [canary_as_json(one) for one in found]

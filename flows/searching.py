@@ -1,33 +1,58 @@
 """What `headwater search` does: ask the vector store, or the catalog where that is the better."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flows.settings import Settings
 from flows.wiring import nothing_ingested, open_catalog, open_embedder, open_to_search, text_store
-from index.catalog.generations import find_generation, reigning_at
+from index.catalog.generations import Generation, find_generation, reigning_at
+from index.embedding import Embedder
 from index.errors import StoreBusy
 from index.history import search_as_of
-from index.search import Result, search
+from index.search import Result, marked, search
 
 
-def find_now(settings: Settings, words: str, k: int, source: str | None) -> list[Result]:
+def find_now(
+    settings: Settings,
+    words: str,
+    k: int,
+    source: str | None,
+    embedder_of: Callable[[Generation], Embedder] = open_embedder,
+) -> list[Result]:
     """The chunks nearest in meaning to a question, the nearest first.
 
     While another process has the vector store open, a run say, the catalog answers in its place.
+
+    Args:
+        settings: That say where the stores are.
+        words: The question.
+        k: How many at most.
+        source: Only chunks of this source.
+        embedder_of: Gives the model of a generation, for callers that keep it.
 
     Raises:
         StoreUnavailable: A store cannot be read.
         UserError: Nothing has been ingested, or the model is not what it was.
     """
-    with open_catalog(settings) as catalog, open_to_search(settings, catalog) as index:
+    with (
+        open_catalog(settings) as catalog,
+        open_to_search(settings, catalog, embedder_of) as index,
+    ):
         try:
-            return search(index, words, k, source=source)
+            results = search(index, words, k, source=source)
         except StoreBusy:
-            return find_as_of(settings, words, k, source, datetime.now(UTC))
+            now = datetime.now(UTC)
+            results = find_as_of(settings, words, k, source, now, embedder_of)
+        return marked(catalog, results)
 
 
 def find_as_of(
-    settings: Settings, words: str, k: int, source: str | None, moment: datetime
+    settings: Settings,
+    words: str,
+    k: int,
+    source: str | None,
+    moment: datetime,
+    embedder_of: Callable[[Generation], Embedder] = open_embedder,
 ) -> list[Result]:
     """What a search would have found at a moment.
 
@@ -41,7 +66,7 @@ def find_as_of(
             generation = find_generation(connection, reigning) if reigning else None
         if generation is None:
             raise nothing_ingested(settings, moment)
-        vector = open_embedder(generation).embed_question(words)
+        vector = embedder_of(generation).embed_question(words)
         return search_as_of(
             catalog,
             text_store(settings),

@@ -17,7 +17,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from checks.freshness import Objective
 from flows.alert_settings import AlertSettings
+from flows.dashboard_settings import DashboardSettings
 from flows.delivery import is_understood
 from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
 from flows.setting_values import Duration, Strict
@@ -60,6 +62,19 @@ class Freshness(Strict):
 
     warn_after: Duration = timedelta(hours=2)
     error_after: Duration = timedelta(hours=24)
+    target: Annotated[float, Field(gt=0, le=1)] = 0.99
+    """Share of the time in which the source is to be within `error_after`."""
+
+    @property
+    def objective(self) -> Objective:
+        return Objective(self.warn_after, self.error_after, self.target)
+
+
+class CanarySettings(Strict):
+    """Measuring how long a change takes until a search finds it, with a document of our own."""
+
+    enabled: bool = False
+    """Let `headwater canary` write it; the source must be a folder on this machine."""
 
 
 class PasswordSettings(Strict):
@@ -84,6 +99,9 @@ class SourceSettings(Strict):
     heartbeat_url: HeartbeatUrl | None = None
     """Called by each run that comes to its end, in place of the one in `alerts`."""
     freshness: Freshness = Freshness()
+    keep_last_good: bool = True
+    """Keep what is searchable of a document that can no longer be read, marked as stale."""
+    canary: CanarySettings = CanarySettings()
     required_metadata: tuple[FieldName, ...] = ()
     """Short for `metadata.FIELD.required = true`."""
     metadata: dict[FieldName, FieldSettings] = Field(default_factory=dict)
@@ -138,6 +156,14 @@ class LimitSettings(Strict):
         )
 
 
+class TraceSettings(Strict):
+    """Where traces of runs go."""
+
+    endpoint: str | None = None
+    """An OpenTelemetry collector that takes OTLP over gRPC, `http://HOST:4317`. None are made if
+    neither this nor `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
+
+
 class RetentionSettings(Strict):
     """How long the past is kept."""
 
@@ -178,7 +204,9 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     up: UpSettings = UpSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     retention: RetentionSettings = RetentionSettings()
+    traces: TraceSettings = TraceSettings()
 
     @classmethod
     def settings_customise_sources(

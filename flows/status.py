@@ -6,48 +6,60 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from checks.freshness import Clocks, FreshnessState, judge_freshness, percentiles, staleness
+from checks.freshness import Clocks, FreshnessState
+from flows.freshness import (
+    SourceFreshness,
+    lags_of,
+    objective_of,
+    read_freshness,
+    source_roots,
+)
 from flows.lease import is_dead
-from flows.settings import Freshness, Settings
+from flows.looks import record_all
+from flows.settings import Settings
 from index.catalog import chunks as chunk_rows
-from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.database import Catalog
+from index.catalog.generations import live_generation
+from index.catalog.history import Look, last_look
 from index.catalog.runs import RunState
-from index.records import iso
+from index.catalog.staleness import DocumentCounts, count_documents
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """A source as it stands."""
 
-    source: str
     root: str
-    state: FreshnessState
-    clocks: Clocks
-    stale_for_s: float | None
-    """Seconds since the source may have said something that a search does not find."""
-    lag_p95_s: float | None
-    """Of the documents that the last run made searchable."""
-    documents: dict[str, int]
-    """By outcome of the last run that read them."""
+    freshness: SourceFreshness
     n_chunks: int
     quarantined: dict[str, int]
     """Open entries by reason."""
     last_run_state: str | None
 
+    @property
+    def source(self) -> str:
+        return self.freshness.source
+
+    @property
+    def state(self) -> FreshnessState:
+        return self.freshness.state
+
+    @property
+    def clocks(self) -> Clocks:
+        return self.freshness.clocks
+
+    @property
+    def documents(self) -> dict[str, int]:
+        """By outcome of the last run that read them."""
+        return self.freshness.documents.by_outcome
+
     def as_json(self) -> dict[str, Any]:
         return {
             "source": self.source,
             "uri": self.root,
-            "state": self.state.value,
-            "last_check": iso(self.clocks.last_check),
-            "last_success": iso(self.clocks.last_success),
-            "newest_change_seen": iso(self.clocks.newest_change_seen),
-            "newest_change_searchable": iso(self.clocks.newest_change_searchable),
-            "stale_for_seconds": self.stale_for_s,
-            "lag_seconds": {"p95": self.lag_p95_s},
+            **self.freshness.as_json(),
             "documents": self.documents,
             "chunks": self.n_chunks,
             "quarantined": self.quarantined,
@@ -55,50 +67,68 @@ class SourceStatus:
         }
 
 
-def all_statuses(settings: Settings, catalog: Catalog) -> list[SourceStatus]:
-    """Every source that is configured or was ever ingested, by name."""
+def all_statuses(
+    settings: Settings, catalog: Catalog, now: datetime | None = None
+) -> list[SourceStatus]:
+    """Every source that is configured or was ever ingested, by name.
+
+    Args:
+        settings: With the objectives.
+        catalog: That knows.
+        now: The time, if it is to be another one.
+    """
     with catalog.reading() as connection:
-        roots = {row["name"]: row["root"] for row in run_rows.all_sources(connection)}
-    roots |= {source.name: source.uri for source in settings.sources}
-    return [_status(settings, catalog, name, roots[name]) for name in sorted(roots)]
+        return _statuses(settings, connection, now or datetime.now(UTC))
 
 
-def read_clocks(connection: Connection, source: str) -> Clocks:
-    """The times of a source that the catalog keeps."""
-    row = run_rows.find_source(connection, source)
-    times = document_rows.change_times(connection, source)
-    return Clocks(
-        last_check=row["last_check_at"] if row else None,
-        last_success=row["last_success_at"] if row else None,
-        newest_change_seen=times.newest_seen,
-        newest_change_searchable=times.newest_searchable,
-        oldest_change_waiting=times.oldest_served_stale,
-    )
+def quick_statuses(settings: Settings, connection: Connection, now: datetime) -> list[SourceStatus]:
+    """As `all_statuses`, with the lags and numbers of chunks that the last look at a source found.
+
+    What may have changed since is counted anew.
+    """
+    return _statuses(settings, connection, now, quick=True)
 
 
-def _status(settings: Settings, catalog: Catalog, name: str, root: str) -> SourceStatus:
-    configured = settings.source(name)
-    objective = configured.freshness if configured else Freshness()
-    now = datetime.now(UTC)
-    with catalog.reading() as connection:
-        clocks = read_clocks(connection, name)
+def record_statuses(settings: Settings, catalog: Catalog, now: datetime | None = None) -> None:
+    """Add every source as it stands to the history."""
+    with catalog.writing() as connection:
+        record_all(connection, settings, now or datetime.now(UTC))
+
+
+def _statuses(
+    settings: Settings, connection: Connection, now: datetime, *, quick: bool = False
+) -> list[SourceStatus]:
+    counts = count_documents(connection)
+    found = []
+    for name, root in source_roots(connection, settings).items():
+        counted = counts.get(name, DocumentCounts({}, 0, 0))
         last = run_rows.last_run(connection, name)
-        lag = percentiles(run_rows.lags(connection, last["id"])) if last else None
-        known = clocks.last_success is not None
-        return SourceStatus(
-            source=name,
+        look = _valid_look(connection, name, counted, last) if quick else None
+        objective, lags = objective_of(settings, name), lags_of(look) if look else None
+        status = SourceStatus(
             root=root,
-            state=judge_freshness(
-                clocks, now, warn_after=objective.warn_after, error_after=objective.error_after
-            ),
-            clocks=clocks,
-            stale_for_s=round(staleness(clocks, now).total_seconds(), 1) if known else None,
-            lag_p95_s=round(lag.p95, 1) if lag else None,
-            documents=document_rows.count_by_outcome(connection, name),
-            n_chunks=chunk_rows.count_chunks(connection, name),
+            freshness=read_freshness(connection, name, objective, now, counted, lags),
+            n_chunks=look.n_chunks if look else chunk_rows.count_chunks(connection, name),
             quarantined=quarantine.count_open(connection, name),
             last_run_state=_run_state(settings, last) if last else None,
         )
+        found.append(status)
+    return found
+
+
+def _valid_look(
+    connection: Connection, source: str, counted: DocumentCounts, last: RowMapping | None
+) -> Look | None:
+    """The last look at a source, unless its chunks may have changed since.
+
+    Chunks change in runs, with the generation that is live, and where a document ceases to be
+    searchable; nothing else touches them.
+    """
+    look, live = last_look(connection, source), live_generation(connection)
+    if look is None or live is None or (last is not None and last["started_at"] > look.at):
+        return None
+    same = look.generation == live.id and look.n_searchable == counted.n_searchable
+    return look if same else None
 
 
 def _run_state(settings: Settings, run: RowMapping) -> str:

@@ -22,9 +22,9 @@ def clean_state(settings: Settings, *, wait_s: float = 0) -> Cleaned:
         LeaseHeld: Another process writes, longer than `wait_s`.
         StoreUnavailable: A store failed.
     """
-    before = datetime.now(UTC) - settings.retention.history
+    now = datetime.now(UTC)
     with open_catalog(settings) as catalog, index_lease(settings, catalog, wait_s=wait_s):
-        return clean(catalog, text_store(settings), before)
+        return clean(catalog, text_store(settings), now - settings.retention.history, now)
 
 
 def reconcile_index(

@@ -109,8 +109,17 @@ def open_stores(settings: Settings) -> Iterator[Index]:
 
 
 @contextmanager
-def open_to_search(settings: Settings, catalog: Catalog) -> Iterator[Index]:
+def open_to_search(
+    settings: Settings,
+    catalog: Catalog,
+    embedder_of: Callable[[Generation], Embedder] | None = None,
+) -> Iterator[Index]:
     """The stores with the generation that is searched, and no other.
+
+    Args:
+        settings: That say where.
+        catalog: Open.
+        embedder_of: Gives the model of a generation; `open_embedder` if None.
 
     Raises:
         UserError: Nothing has been ingested, or the model is not what it was.
@@ -119,8 +128,9 @@ def open_to_search(settings: Settings, catalog: Catalog) -> Iterator[Index]:
         live = live_generation(connection)
     if live is None:
         raise nothing_ingested(settings)
+    embedder = (embedder_of or open_embedder)(live)
     with closing(open_vectors(settings, wait_s=0)) as vectors:
-        yield Index(catalog, text_store(settings), vectors, open_embedder(live), live)
+        yield Index(catalog, text_store(settings), vectors, embedder, live)
 
 
 def open_vectors(settings: Settings, *, wait_s: float = 60) -> VectorStore:

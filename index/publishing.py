@@ -28,8 +28,10 @@ from index.catalog.database import Catalog
 from index.catalog.documents import Seen
 from index.catalog.embeddings import load_embeddings, save_embeddings
 from index.catalog.runs import DocumentOutcome, record_outcomes
+from index.catalog.staleness import shown_contents
 from index.converging import Vectors, converge, write_new
 from index.identity import version_id
+from index.lag import changed_at
 from index.plan import Known, Outcome
 from index.records import Provenance, chunk_metadata
 from index.stores import Index
@@ -263,6 +265,7 @@ def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: dat
     """The one transaction in which the new versions become current."""
     ids = [document.seen.document_id for document in documents]
     with index.catalog.writing() as connection:
+        shown = shown_contents(connection, ids)
         chunk_rows.retire_chunks(connection, ids)
         for document in documents:
             provenance = document.provenance
@@ -277,21 +280,27 @@ def _flip(index: Index, documents: Sequence[Prepared], change: _Change, now: dat
             placements = [one.placement for one in document.chunks]
             chunk_rows.add_chunks(connection, provenance.document_id, version, placements)
         quarantine.resolve(connection, ids, "indexed", now)
-        outcomes = [_outcome(document, now) for document in documents]
+        outcomes = [
+            _outcome(one, now, changed=shown.get(one.seen.document_id) != one.seen.sha256)
+            for one in documents
+        ]
         record_outcomes(connection, documents[0].provenance.run_id, outcomes)
         chunk_rows.clear_intents(connection, change.added.keys() - change.doubtful.keys())
 
 
-def _outcome(document: Prepared, now: datetime) -> DocumentOutcome:
-    modified_at = document.seen.source_modified_at
+def _outcome(document: Prepared, now: datetime, *, changed: bool) -> DocumentOutcome:
+    """A lag has only what changed: not what was searchable and is made anew from the same bytes."""
+    seen = document.seen
     problem = document.problems[0] if document.problems else {}
+    change = changed_at(seen.source_modified_at, seen.seen_at or now, now)
     return DocumentOutcome(
-        document.seen.document_id,
-        document.seen.uri,
+        seen.document_id,
+        seen.uri,
         document.outcome,
         code=problem.get("code"),
         detail=_said(document.problems) or None,
-        lag_seconds=max(0.0, (now - modified_at).total_seconds()) if modified_at else None,
+        lag_seconds=(now - change).total_seconds() if changed else None,
+        changed_at=change if changed else None,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from index.catalog import retention
+from index.catalog import history, retention
 from index.catalog.database import Catalog
 from index.texts import TextStore
 
@@ -19,10 +19,14 @@ class Cleaned:
     documents: int
     embeddings: int
     texts: int
+    looks: int
+    """Of the history of freshness."""
 
 
-def clean(catalog: Catalog, texts: TextStore, before: datetime) -> Cleaned:
+def clean(catalog: Catalog, texts: TextStore, before: datetime, now: datetime) -> Cleaned:
     """Forget what ceased to be searchable before a moment, and what only that needed.
+
+    The history of freshness is thinned by its age.
 
     Nothing may be publishing meanwhile. It may be stopped at any time.
 
@@ -38,7 +42,10 @@ def clean(catalog: Catalog, texts: TextStore, before: datetime) -> Cleaned:
     unneeded = [key for key in texts.stored() if key not in needed]
     for key in unneeded:
         texts.remove(key)
-    return Cleaned(versions, documents, embeddings, len(unneeded))
+    with catalog.writing() as connection:
+        looks = history.thin(connection, now)
+        history.forget_canaries(connection, before)
+    return Cleaned(versions, documents, embeddings, len(unneeded), looks)
 
 
 def clean_embeddings(catalog: Catalog) -> int:

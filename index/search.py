@@ -1,13 +1,16 @@
 """Finding chunks by what they say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.catalog.chunks import Held, load_chunks
+from index.catalog.database import Catalog
+from index.catalog.staleness import stale_since
 from index.records import Placement, Provenance, iso
 from index.stores import Index
 from index.texts import TextStore
@@ -33,6 +36,8 @@ class Result:
     placement: Placement
     provenance: Provenance
     text: str
+    stale_since: datetime | None = None
+    """Since when the source says something else, or may; None if this is what it says."""
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -52,6 +57,8 @@ class Result:
             "text": self.text,
             "source_modified_at": iso(origin.source_modified_at),
             "indexed_at": iso(origin.indexed_at),
+            "stale": self.stale_since is not None,
+            "stale_since": iso(self.stale_since),
         }
 
 
@@ -101,6 +108,13 @@ def _searchable(
     with index.catalog.reading() as connection:
         live = load_chunks(connection, [hit.chunk_id for hit in hits])
     return [(hit.score, live[hit.chunk_id]) for hit in hits if hit.chunk_id in live]
+
+
+def marked(catalog: Catalog, results: Sequence[Result]) -> list[Result]:
+    """The same, those of documents that are served stale marked as such."""
+    with catalog.reading() as connection:
+        since = stale_since(connection, [one.provenance.document_id for one in results])
+    return [replace(one, stale_since=since.get(one.provenance.document_id)) for one in results]
 
 
 def as_results(texts: TextStore, found: Sequence[_Scored]) -> list[Result]:

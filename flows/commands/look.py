@@ -17,7 +17,14 @@ from flows.commands.terms import (
 )
 
 
-def status(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+def status(
+    record: Annotated[
+        bool, typer.Option("--record", help="Add what is found to the history, too.")
+    ] = False,
+    config: Config = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
     """How fresh each source is, what is indexed, and what is in quarantine.
 
     Exit status: 0, or 1 if a source is staler than its objective allows (`error_after`).
@@ -26,14 +33,17 @@ def status(config: Config = None, state: State = None, as_json: AsJson = False) 
 
         headwater status
         headwater status --json || page-somebody
+        headwater status --record
     """
     with told_in_one_line():
         from flows import console
-        from flows.status import all_statuses
+        from flows.status import all_statuses, record_statuses
         from flows.wiring import open_catalog
 
         settings = settings_with_state(config, state)
         with open_catalog(settings) as catalog:
+            if record:
+                record_statuses(settings, catalog)
             statuses = all_statuses(settings, catalog)
         if as_json:
             for one in statuses:

@@ -13,7 +13,7 @@ from flows.errors import UserError
 from flows.prefect_runtime import be_quiet, is_configured, use_home
 from flows.settings import Settings
 from flows.up.addresses import Addresses, only_one, publish
-from flows.up.parts import has_dashboard, make_parts
+from flows.up.parts import make_parts
 from flows.up.ports import taken_ports
 from flows.up.supervisor import Supervisor
 from flows.wiring import make_state_dir
@@ -50,7 +50,7 @@ def put_up(
     make_state_dir(settings)
     with (
         only_one(settings.state_dir),
-        taken_ports(settings, dashboard=has_dashboard()) as ports,
+        taken_ports(settings) as ports,
         _folder(settings, ports.addresses.vectors) as lock,
     ):
         be_quiet()

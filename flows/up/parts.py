@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
@@ -71,13 +70,7 @@ def make_parts(
         # Runs note where they were.
         stop_s=25.0,
     )
-    if has_dashboard():
-        yield _dashboard(ports, given, known)
-
-
-def has_dashboard() -> bool:
-    """Whether this installation has one."""
-    return find_spec("flows.dashboard") is not None
+    yield _dashboard(ports, given, known)
 
 
 def _prefect(settings: Settings, socket: int, addresses: Addresses) -> Part:
@@ -122,7 +115,7 @@ def _dashboard(ports: Ports, given: Sequence[str], known: Mapping[str, str]) -> 
     return Part(
         "dashboard",
         [sys.executable, "-m", "flows.up.dashboard", "--port", str(ports.dashboard), *options],
-        lambda pid: _responds(url),
+        lambda pid: _responds(f"{url}/healthz"),
         known,
     )
 
@@ -147,7 +140,5 @@ def _responds(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310
             return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
     except (urllib.error.URLError, OSError):
         return False

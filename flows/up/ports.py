@@ -1,5 +1,6 @@
 """Where the parts of `headwater up` listen: on loopback, on ports that are free unless set."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -24,7 +25,8 @@ class Ports:
     vectors: int
     """0 if a server that is configured has them."""
     dashboard: int
-    """0 if there is none."""
+    host: str
+    """Where the dashboard listens; the other parts are on loopback."""
 
     @property
     def addresses(self) -> Addresses:
@@ -34,44 +36,53 @@ class Ports:
             since=datetime.now(UTC).isoformat(timespec="seconds"),
             prefect=_url(number),
             vectors=_url(self.vectors),
-            dashboard=_url(self.dashboard),
+            dashboard=_url(self.dashboard, _reached_at(self.host)),
         )
 
 
 @contextmanager
-def taken_ports(settings: Settings, *, dashboard: bool) -> Iterator[Ports]:
+def taken_ports(settings: Settings) -> Iterator[Ports]:
     """Find ports for all parts that are to be put up.
 
     Raises:
         UsageError: One that is set is in use.
     """
     asked = settings.up
-    vectors = 0 if settings.vectors_url else _free(asked.vectors_port, "vectors")
-    page = _free(asked.dashboard_port, "dashboard") if dashboard else 0
+    vectors = 0 if settings.vectors_url else _free(asked.vectors_port, "up.vectors_port")
+    host = settings.dashboard.host
+    page = _free(settings.dashboard.port, "dashboard.port", host)
     if is_configured():
-        yield Ports(None, vectors, page)
+        yield Ports(None, vectors, page, host)
         return
-    with _bound(asked.prefect_port, "prefect") as listener:
+    with _bound(asked.prefect_port, "up.prefect_port") as listener:
         listener.listen(128)
-        yield Ports(listener, vectors, page)
+        yield Ports(listener, vectors, page, host)
 
 
-def _free(port: int, part: str) -> int:
-    with _bound(port, part) as probe:
+def _free(port: int, setting: str, host: str = _HOST) -> int:
+    with _bound(port, setting, host) as probe:
         number: int = probe.getsockname()[1]
         return number
 
 
-def _bound(port: int, part: str) -> socket.socket:
-    made = socket.socket()
+def _bound(port: int, setting: str, host: str = _HOST) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((_HOST, port))
-    except OSError:
+        made.bind((host, port))
+    except OSError as error:
         made.close()
-        raise UsageError(f"up.{part}_port = {port} is in use: set another, or 0 for any") from None
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had on {host}"
+        raise UsageError(f"{setting} = {port} {why}: set another, or 0 for any") from None
     return made
 
 
-def _url(port: int) -> str:
-    return f"http://{_HOST}:{port}" if port else ""
+def _url(port: int, host: str = _HOST) -> str:
+    return f"http://{host}:{port}" if port else ""
+
+
+def _reached_at(host: str) -> str:
+    """What a URL on this machine has for an address that is listened on."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104
+        return _HOST if host == "0.0.0.0" else "[::1]"  # noqa: S104
+    return f"[{host}]" if ":" in host else host

@@ -45,6 +45,8 @@ class ScheduleSettings(Strict):
 
     freshness: Schedule | Never = "*/10 * * * *"
     """Judges how stale sources are, and delivers alerts that are pending."""
+    canary: Schedule | Never = "20 * * * *"
+    """Of each source that allows one."""
     reconcile: Schedule | Never = "15 3 * * *"
     clean: Schedule | Never = "45 3 * * 0"
 
@@ -54,7 +56,6 @@ class UpSettings(Strict):
 
     prefect_port: Port = 0
     vectors_port: Port = 0
-    dashboard_port: Port = 0
     run_timeout: Duration = timedelta(hours=6)
     """A scheduled run that takes longer is killed; the next goes on where it ended."""
     parallel_runs: Annotated[int, Field(ge=1, le=64)] = 2

@@ -31,6 +31,8 @@ class Seen:
     """Of its bytes; None if they could not be read."""
     media_type: str
     parser_key: str
+    seen_at: datetime | None = None
+    """When the run listed it; None if that was just now."""
 
 
 def known_documents(connection: Connection, source: str) -> dict[str, Known]:
@@ -87,12 +89,15 @@ def save_seen(
             "sha256": one.sha256,
             "media_type": one.media_type,
             "parser_key": one.parser_key,
-            "first_seen_at": now,
+            "first_seen_at": one.seen_at or now,
             "removed_at": None,
+            "stale_since": None,
         }
         for one in seen
     ]
-    upsert(connection, tables.document, rows, keep=("first_seen_at",))
+    # What cannot be read is served as it was, and so as stale as it was.
+    keep = ("stale_since",) if outcome is Outcome.QUARANTINED else ()
+    upsert(connection, tables.document, rows, keep=("first_seen_at", *keep))
 
 
 def save_stat(connection: Connection, seen: Sequence[Seen]) -> None:
@@ -291,32 +296,3 @@ def count_by_outcome(connection: Connection, source: str) -> dict[str, int]:
         .group_by(found.outcome)
     )
     return {outcome: n for outcome, n in connection.execute(query)}
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeTimes:
-    """When documents of a source were changed there."""
-
-    newest_seen: datetime | None
-    newest_searchable: datetime | None
-    oldest_served_stale: datetime | None
-    """Of documents that could not be read since, and whose last good version is searchable."""
-
-
-def change_times(connection: Connection, source: str) -> ChangeTimes:
-    """The ends of the range of modification times, of documents that are in the source."""
-    found, shown = tables.document.c, tables.version.c
-    here = (found.source == source) & found.removed_at.is_(None)
-    stale = (found.outcome == Outcome.QUARANTINED) & found.current_version.is_not(None)
-    newest_seen = sa.select(sa.func.max(found.source_modified_at)).where(here)
-    newest_searchable = (
-        sa.select(sa.func.max(shown.source_modified_at))
-        .join(tables.document, found.current_version == shown.id)
-        .where(here)
-    )
-    oldest_stale = sa.select(sa.func.min(found.source_modified_at)).where(here, stale)
-    return ChangeTimes(
-        connection.scalar(newest_seen),
-        connection.scalar(newest_searchable),
-        connection.scalar(oldest_stale),
-    )

@@ -39,6 +39,8 @@ class DocumentOutcome:
     code: str | None = None
     detail: str | None = None
     lag_seconds: float | None = None
+    """From its change until it was searchable; None if it is, and nothing of it changed."""
+    changed_at: datetime | None = None
 
 
 def find_source(connection: Connection, name: str) -> RowMapping | None:
@@ -109,15 +111,16 @@ def end_run(
 
 
 def mark_checked(connection: Connection, source: str, now: datetime) -> None:
-    """Note that the source was listed."""
+    """Note that the source was listed: whatever had changed by `now` was seen."""
     update = sa.update(tables.source).where(tables.source.c.name == source)
     connection.execute(update.values(last_check_at=now))
 
 
 def mark_succeeded(connection: Connection, source: str, now: datetime) -> None:
     """Note that a run over the source ended without failing."""
-    update = sa.update(tables.source).where(tables.source.c.name == source)
-    connection.execute(update.values(last_success_at=now))
+    row = tables.source.c
+    update = sa.update(tables.source).where(row.name == source)
+    connection.execute(update.values(last_success_at=now, complete_as_of=row.last_check_at))
 
 
 def record_outcomes(
@@ -143,6 +146,7 @@ def record_outcomes(
                 "code": outcome.code,
                 "detail": outcome.detail,
                 "lag_seconds": outcome.lag_seconds,
+                "changed_at": outcome.changed_at,
             }
             for outcome in outcomes
         ],
@@ -167,6 +171,67 @@ def lags(connection: Connection, run_id: str) -> list[float]:
         noted.run_id == run_id, noted.lag_seconds.is_not(None)
     )
     return list(connection.scalars(query))
+
+
+@dataclass(frozen=True, slots=True)
+class RecentLags:
+    """Of the changes of a source that runs since some moment have made searchable."""
+
+    seconds: Sequence[float]
+    n_backlog: int
+    """Changes from before the source was followed, which are not among these."""
+
+
+def recent_lags(connection: Connection, source: str, since: datetime) -> RecentLags:
+    noted, ran, followed = tables.outcome.c, tables.run.c, tables.source.c
+    query = (
+        sa.select(noted.lag_seconds, noted.changed_at >= followed.first_seen_at)
+        .join(tables.run, ran.id == noted.run_id)
+        .join(tables.source, followed.name == ran.source)
+        .where(ran.source == source, ran.started_at >= since, noted.lag_seconds.is_not(None))
+    )
+    seconds, n_backlog = [], 0
+    for lag, is_ours in connection.execute(query):
+        if is_ours:
+            seconds.append(lag)
+        else:
+            n_backlog += 1
+    return RecentLags(seconds, n_backlog)
+
+
+def last_check_failed(connection: Connection, source: str) -> bool:
+    """Whether the last run over a source that ended did so before it had listed it."""
+    ran = tables.run.c
+    query = sa.select(ran.state, ran.started_at, tables.source.c.last_check_at)
+    ended = (ran.source == source) & (ran.kind == RunKind.INGEST) & (ran.state != RunState.RUNNING)
+    last = connection.execute(
+        query.join(tables.source, tables.source.c.name == ran.source)
+        .where(ended)
+        .order_by(ran.started_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is None or last.state not in (RunState.FAILED, RunState.INTERRUPTED):
+        return False
+    return last.last_check_at is None or last.last_check_at < last.started_at
+
+
+def followed_lags(connection: Connection, run_id: str) -> list[float]:
+    """As `lags`, but for changes from before the source was followed."""
+    noted, ran, followed = tables.outcome.c, tables.run.c, tables.source.c
+    query = (
+        sa.select(noted.lag_seconds)
+        .join(tables.run, ran.id == noted.run_id)
+        .join(tables.source, followed.name == ran.source)
+        .where(ran.id == run_id, noted.changed_at >= followed.first_seen_at)
+    )
+    return list(connection.scalars(query))
+
+
+def lag_of(connection: Connection, run_id: str, document_id: str) -> float | None:
+    """Seconds from a document's change until the run had made it searchable; None if unknown."""
+    noted = tables.outcome.c
+    query = sa.select(noted.lag_seconds)
+    return connection.scalar(query.where(noted.run_id == run_id, noted.document_id == document_id))
 
 
 def find_run(connection: Connection, run_id: str) -> RowMapping | None:

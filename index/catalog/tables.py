@@ -40,13 +40,14 @@ source = sa.Table(
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
     sa.Column("last_check_at", UtcDateTime, comment="last time that it was listed"),
     sa.Column("last_success_at", UtcDateTime, comment="end of the last run that did not fail"),
+    sa.Column("complete_as_of", UtcDateTime, comment="when that run began to list it"),
 )
 
 run = sa.Table(
     "run",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("source", sa.Text, nullable=False, index=True),
+    sa.Column("source", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False, comment="ingest or reprocess"),
     sa.Column("flow_run_id", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
@@ -54,6 +55,7 @@ run = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     sa.Column("error", sa.Text, comment="one line, where the run failed"),
     sa.Column("report", sa.JSON, comment="what the run printed when it ended"),
+    sa.Index(None, "source", "started_at"),
 )
 
 generation = sa.Table(
@@ -102,7 +104,20 @@ document = sa.Table(
     sa.Column("current_version", sa.Integer, comment="version.id of what is searchable"),
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime, comment="when it was found gone from its source"),
+    sa.Column("stale_since", UtcDateTime, comment="what is searchable is not what it says since"),
     sa.UniqueConstraint("source", "uri"),
+    sa.Index(None, "source", "source_modified_at"),
+    # Counted from the index alone: metrics ask often, and documents are many.
+    sa.Index(
+        "ix_document_stale",
+        "source",
+        "stale_since",
+        sqlite_where=sa.text("stale_since IS NOT NULL"),
+        postgresql_where=sa.text("stale_since IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_document_counted", "source", "removed_at", "outcome", "current_version", "stale_since"
+    ),
 )
 
 version = sa.Table(
@@ -214,6 +229,7 @@ outcome = sa.Table(
     sa.Column("code", sa.Text),
     sa.Column("detail", sa.Text),
     sa.Column("lag_seconds", sa.Float, comment="from its modification until it was searchable"),
+    sa.Column("changed_at", UtcDateTime, comment="that modification, or when it was first seen"),
 )
 
 quarantine = sa.Table(
@@ -301,4 +317,54 @@ measure = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False, comment="passed, warning or failed"),
     sa.Column("bound", sa.Float, comment="that it is beyond"),
     comment="numbers of a whole run",
+)
+
+freshness = sa.Table(
+    "freshness",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("at", UtcDateTime, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False, comment="fresh, warning, error or unknown"),
+    sa.Column("last_check", UtcDateTime),
+    sa.Column("last_success", UtcDateTime),
+    sa.Column("complete_as_of", UtcDateTime),
+    sa.Column("newest_change_seen", UtcDateTime),
+    sa.Column("newest_change_searchable", UtcDateTime),
+    sa.Column("oldest_change_waiting", UtcDateTime),
+    sa.Column("check_failed", sa.Boolean, nullable=False),
+    sa.Column("n_stale", sa.Integer, nullable=False, comment="documents that are served stale"),
+    sa.Column("n_lags", sa.Integer, nullable=False, comment="changes that the lags are of"),
+    sa.Column("n_backlog", sa.Integer, nullable=False, comment="from before it was followed"),
+    sa.Column("lag_p50", sa.Float),
+    sa.Column("lag_p95", sa.Float),
+    sa.Column("lag_p99", sa.Float),
+    sa.Column("lag_max", sa.Float),
+    sa.Column("n_in_time", sa.Integer, nullable=False, comment="of them, those in objective"),
+    sa.Column("generation", sa.String(16), comment="that the chunks are of"),
+    sa.Column("n_searchable", sa.Integer, nullable=False, comment="documents"),
+    sa.Column("n_chunks", sa.Integer, nullable=False),
+    sa.Column("within_s", sa.Float, nullable=False, comment="since the row before: in objective"),
+    sa.Column("outside_s", sa.Float, nullable=False, comment="since the row before: past it"),
+    sa.Column("unknown_s", sa.Float, nullable=False, comment="since the row before: not known"),
+    comment="how fresh sources were, at each look; fewer the longer ago",
+)
+
+total = sa.Table(
+    "total",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True, comment="an outcome or a stage, say; or empty"),
+    sa.Column("bound", sa.Float, primary_key=True, comment="of a bucket; 0 for a plain total"),
+    sa.Column("value", sa.Float, nullable=False),
+    comment="what all runs of a source add up to; never less than before",
+)
+
+canary = sa.Table(
+    "canary",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("written_at", UtcDateTime, primary_key=True),
+    sa.Column("lag_seconds", sa.Float, comment="until a search found it; null if none did"),
+    sa.Column("error", sa.Text, comment="why it was not found, in one line"),
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from checks import alert_texts
 from checks.alerts import ENDINGS, Condition, Kind, Route, Step, decide, letters
-from checks.freshness import FreshnessState
+from checks.freshness import FreshnessState, Objective
 from index.catalog.alerts import Alert, Key, Phase, Severity
 from index.catalog.quarantine import Digest
 from parsers.reasons import REMEDIES, Reason
@@ -188,9 +188,7 @@ def test_each_text_says_what_to_do():
         alert_texts.run_interrupted("handbook", killed=False),
         alert_texts.source_unavailable("handbook", "x"),
         alert_texts.store_unavailable("x", "y"),
-        alert_texts.stale(
-            "handbook", FreshnessState.ERROR, DAY, warn_after=DAY / 12, error_after=DAY / 2
-        ),
+        alert_texts.stale("handbook", FreshnessState.ERROR, DAY, Objective(DAY / 12, DAY / 2)),
         alert_texts.drifted({"missing": 1, "wrong_metadata": 2}, n_mended=0),
         alert_texts.heartbeat_failed("handbook", "x"),
         quarantined(digest(1), digest(1)),

@@ -37,6 +37,7 @@ class Up:
         (folder / "headwater.toml").write_text(
             'state_dir = "state"\n[schedules]\nfreshness = "never"\n'
             '[[sources]]\nname = "docs"\nuri = "docs"\nschedule = "10s"\n'
+            "[dashboard]\nport = 0\n"
         )
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")
