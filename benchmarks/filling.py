@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from flows.selection import select_source
+from flows.runs.selection import select_source
+from flows.runs.sources import fetch, list_source
 from flows.settings import Settings, SourceSettings, load_settings
-from flows.sources import fetch, list_source
 from flows.wiring import make_expectation, make_state_dir, open_stores
 from index.batching import batches
 from index.catalog import documents as document_rows

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.prefect_runtime import prefect_server
+from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
 from flows.wiring import open_stores
 from index.catalog.chunks import load_chunks

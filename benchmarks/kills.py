@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import flows.wiring
-from flows.prefect_runtime import prefect_server
+from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
 from flows.wiring import open_stores
 from tests.changing_folder import ChangingFolder

@@ -20,11 +20,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from flows.freshness import objective_of
-from flows.looks import record_freshness
-from flows.metrics import render_metrics
+from flows.freshness.looks import record_freshness
+from flows.freshness.metrics import render_metrics
+from flows.freshness.sources import objective_of
+from flows.freshness.status import all_statuses, quick_statuses
 from flows.settings import Settings, load_settings
-from flows.status import all_statuses, quick_statuses
 from flows.wiring import open_catalog
 from index.catalog import tables
 from index.catalog.database import Catalog

@@ -26,8 +26,8 @@ from sqlalchemy.engine import Connection
 
 from flows.dashboard.access import Access
 from flows.dashboard.app import make_app
+from flows.freshness.status import record_statuses
 from flows.settings import load_settings
-from flows.status import record_statuses
 from flows.wiring import open_catalog, text_store
 from index.catalog import tables
 from index.identity import document_id

@@ -33,7 +33,7 @@ from unittest import mock
 import psutil
 import sqlalchemy as sa
 
-from flows.prefect_runtime import prefect_server
+from flows.orchestration.runtime import prefect_server
 from flows.settings import Settings, load_settings
 from flows.wiring import open_catalog, text_store
 from index.catalog import tables

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from flows.prefect_runtime import prefect_server
+from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
 from flows.wiring import make_state_dir, open_stores
 from index.catalog import tables

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.prefect_runtime import prefect_server
+from flows.orchestration.runtime import prefect_server
 from flows.settings import Settings, load_settings
 from flows.wiring import open_stores
 from index.publishing import Index

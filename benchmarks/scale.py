@@ -34,10 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import flows.wiring
-import index.chroma_file
-from flows.prefect_runtime import prefect_server
+import index.chroma.file
+from flows.freshness.status import all_statuses
+from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
-from flows.status import all_statuses
 from flows.upkeep import reconcile_index
 from flows.wiring import open_catalog, open_stores
 from index.contents import ReadBy
@@ -220,7 +220,7 @@ def _reconcile(place: Path) -> Costs:
 
 
 def _reconcile_by_client(place: Path) -> Costs:
-    index.chroma_file.MIGRATIONS = {}  # Now no file is one that is known.
+    index.chroma.file.MIGRATIONS = {}  # Now no file is one that is known.
     return {"reconcile, by the client": _cost(lambda: _agree(place, ReadBy.CLIENT))}
 
 

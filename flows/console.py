@@ -23,10 +23,10 @@ from rich.text import Text
 
 from checks.alerts import in_words
 from checks.corpus import in_words as measured
-from flows.alert_status import AlertStatus
+from flows.alerts.status import AlertStatus
 from flows.doctor import Finding
+from flows.freshness.status import SourceStatus
 from flows.settings import Settings
-from flows.status import SourceStatus
 from flows.up.addresses import Addresses
 from index.catalog.measures import Measure
 from index.reconciling import Reconciliation

@@ -9,11 +9,11 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from flows import prefect_runtime
 from flows.errors import UserError
+from flows.freshness.status import all_statuses
+from flows.orchestration import runtime as prefect_runtime
+from flows.runs.sources import SourceUnreadable, list_source
 from flows.settings import Settings
-from flows.sources import SourceUnreadable, list_source
-from flows.status import all_statuses
 from flows.up.addresses import running
 from flows.wiring import has_state, make_state_dir, open_catalog
 from index.catalog.alerts import undelivered

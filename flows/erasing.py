@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from flows.errors import NotErased, UsageError
-from flows.lease import index_lease, is_shared
-from flows.prefect_runtime import is_configured
+from flows.orchestration.runtime import is_configured
+from flows.runs.lease import index_lease, is_shared
 from flows.settings import Settings
 from flows.wiring import open_catalog, open_vectors, text_store
 from index.catalog import erased
 from index.catalog.database import Catalog
 from index.catalog.erased import Held
 from index.catalog.generations import all_generations
-from index.erasing import Cleared, Forgotten, clear, forget, remaining
+from index.erasure.erasing import Cleared, Forgotten, clear, forget, remaining
+from index.erasure.inspection import Inspection, Trace, inspect
+from index.erasure.rewriting import Stores
 from index.errors import StoreBusy
 from index.identity import document_id
-from index.inspection import Inspection, Trace, inspect
 from index.records import iso
-from index.rewriting import Stores
 
 RECEIPTS: Final = "receipts"
 _NAMED: Final = 100

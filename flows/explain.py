@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from flows.verdicts import as_json
+from flows.metadata.verdicts import as_json
 from index.catalog import chunks as chunk_rows
 from index.catalog import documents as document_rows
 from index.catalog import generations as generation_rows

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from flows.errors import UsageError, UserError
-from flows.lease import index_lease
+from flows.runs.lease import index_lease
 from flows.settings import Settings
 from flows.wiring import (
     nothing_ingested,

@@ -17,13 +17,15 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from checks.balance import trips_removal_guard
-from flows.clock import Amounts
-from flows.conversations import gather
-from flows.corpus_checks import check_corpus, check_listing
+from flows.alerts.heartbeat import beat
+from flows.alerts.outages import outages_told
 from flows.errors import RunFailed
-from flows.freshness_artifacts import publish_freshness
-from flows.heartbeat import beat
-from flows.indexing import (
+from flows.freshness.artifacts import publish_freshness
+from flows.metadata.corpus_checks import check_corpus, check_listing
+from flows.metadata.sidecars import attach, counted_as
+from flows.runs.clock import Amounts
+from flows.runs.conversations import gather
+from flows.runs.indexing import (
     PARALLEL_BATCHES,
     STEP,
     as_still_quarantined,
@@ -31,16 +33,15 @@ from flows.indexing import (
     retire_in_batches,
     rule_on_member,
 )
-from flows.lease import is_shared, source_lease
-from flows.outage_alerts import outages_told
-from flows.outages import persistently
-from flows.progress import watching
-from flows.report import RunReport, Tally, as_markdown
-from flows.run import Run, current, recorded, traced_run
-from flows.selection import select_source
+from flows.runs.lease import is_shared, source_lease
+from flows.runs.outages import persistently
+from flows.runs.progress import watching
+from flows.runs.report import RunReport, Tally, as_markdown
+from flows.runs.run import Run, current, recorded, traced_run
+from flows.runs.selection import select_source
+from flows.runs.sources import list_source
+from flows.runs.withdrawal import withdraw_unreadable
 from flows.settings import Settings, load_settings
-from flows.sidecars import attach, counted_as
-from flows.sources import list_source
 from flows.wiring import (
     make_expectation,
     make_state_dir,
@@ -48,7 +49,6 @@ from flows.wiring import (
     open_index,
     wanted_generation,
 )
-from flows.withdrawal import withdraw_unreadable
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows

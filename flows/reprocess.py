@@ -21,18 +21,18 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from sqlalchemy.engine import RowMapping
 
-from flows.conversations import gather
 from flows.errors import UsageError
-from flows.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
-from flows.lease import source_lease
-from flows.outages import persistently
-from flows.progress import watching
-from flows.run import Attempt, Run, current, recorded, traced_run
+from flows.metadata.sidecars import attach
+from flows.runs.conversations import gather
+from flows.runs.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
+from flows.runs.lease import source_lease
+from flows.runs.outages import persistently
+from flows.runs.progress import watching
+from flows.runs.run import Attempt, Run, current, recorded, traced_run
+from flows.runs.sources import list_source
+from flows.runs.withdrawal import withdraw_unreadable
 from flows.settings import Settings, SourceSettings, load_settings, with_limits
-from flows.sidecars import attach
-from flows.sources import list_source
 from flows.wiring import make_expectation, open_catalog, open_index
-from flows.withdrawal import withdraw_unreadable
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog.database import Catalog

@@ -9,13 +9,13 @@ from typing import Any, Final
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.alerting import deliver_pending, settle_freshness
-from flows.canary import as_json as canary_as_json
-from flows.canary import fly
+from flows.alerts.outbox import RUN_BUDGET_S
+from flows.alerts.telling import deliver_pending, settle_freshness
 from flows.errors import UserError
-from flows.outbox import RUN_BUDGET_S
+from flows.freshness.canary import as_json as canary_as_json
+from flows.freshness.canary import fly
+from flows.freshness.status import all_statuses, record_statuses
 from flows.settings import SourceSettings, load_settings
-from flows.status import all_statuses, record_statuses
 from flows.upkeep import clean_state, reconcile_index
 from flows.wiring import open_catalog
 

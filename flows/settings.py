@@ -18,10 +18,10 @@ from pydantic_settings import (
 )
 
 from checks.freshness import Objective
-from flows.alert_settings import AlertSettings
-from flows.dashboard_settings import DashboardSettings
-from flows.delivery import is_understood
-from flows.metadata_settings import CorpusSettings, FieldName, FieldSettings, faults
+from flows.alerts.delivery import is_understood
+from flows.alerts.settings import AlertSettings
+from flows.dashboard.settings import DashboardSettings
+from flows.metadata.settings import CorpusSettings, FieldName, FieldSettings, faults
 from flows.setting_values import Duration, Strict
 from flows.up.settings import HeartbeatUrl, Schedule, ScheduleSettings, UpSettings
 from index.chunking import ChunkerSettings

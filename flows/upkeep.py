@@ -3,9 +3,9 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from flows.alerting import deliver_pending, settle_drift
-from flows.lease import index_lease
-from flows.outbox import RUN_BUDGET_S
+from flows.alerts.outbox import RUN_BUDGET_S
+from flows.alerts.telling import deliver_pending, settle_drift
+from flows.runs.lease import index_lease
 from flows.settings import Settings
 from flows.wiring import open_catalog, open_index, text_store
 from index.catalog.reconciliations import save_reconciliation

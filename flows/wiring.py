@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.errors import UserError
-from flows.fields import fields_of
-from flows.outages import persistently
+from flows.metadata.fields import fields_of
+from flows.runs.outages import persistently
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
 from index.catalog.generations import (
@@ -22,7 +22,7 @@ from index.catalog.generations import (
     all_generations,
     live_generation,
 )
-from index.chroma import ChromaFolder, ChromaServer
+from index.chroma.client import ChromaFolder, ChromaServer
 from index.embedding import Embedder, find_model
 from index.identity import generation_id
 from index.plan import Expectation

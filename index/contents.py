@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from typing import Protocol
 
-from index.chroma_file import NotApplied, UnknownFormat, open_file
+from index.chroma.file import NotApplied, UnknownFormat, open_file
 from index.vectors import Stored, VectorStore
 
 

@@ -1,8 +1,8 @@
 """The vector store: one Chroma collection for each generation, and all that is asked of it.
 
-How it is opened and asked is in `index.chroma`. What it must be told or it misbehaves: an embedding
-function of None (the default one downloads a model), bounded batches, no None in metadata on
-insert, and None for a key that an update is to remove (an update merges).
+How it is opened and asked is in `index.chroma.client`. What it must be told or it misbehaves: an
+embedding function of None (the default one downloads a model), bounded batches, no None in metadata
+on insert, and None for a key that an update is to remove (an update merges).
 """
 
 import threading
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.batching import batches
-from index.chroma import ChromaHome, ask
+from index.chroma.client import ChromaHome, ask
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI

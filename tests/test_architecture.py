@@ -12,24 +12,24 @@ from tests.conftest import ROOT
 LAYERS = ("parsers", "index", "checks", "flows")
 """From the bottom up: each imports only itself and what stands before it."""
 HOMES = {
-    "chromadb": {"index/vectors.py", "index/chroma.py"},
-    "chromadb_rust_bindings": {"index/chroma_service.py"},
+    "chromadb": {"index/vectors.py", "index/chroma/client.py"},
+    "chromadb_rust_bindings": {"index/chroma/service.py"},
     "sentence_transformers": {"index/embedding.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
-    "apprise": {"flows/delivery.py"},
-    "prometheus_client": {"flows/metrics.py"},
+    "apprise": {"flows/alerts/delivery.py"},
+    "prometheus_client": {"flows/freshness/metrics.py"},
     "opentelemetry": {"flows/tracing.py"},
     "prefect": {
-        "flows/automations.py",
+        "flows/orchestration/automations.py",
         "flows/commands/serving.py",
-        "flows/dead_runs.py",
-        "flows/deploying.py",
-        "flows/events.py",
-        "flows/freshness_artifacts.py",
-        "flows/indexing.py",
+        "flows/orchestration/dead_runs.py",
+        "flows/orchestration/deploying.py",
+        "flows/alerts/events.py",
+        "flows/freshness/artifacts.py",
+        "flows/runs/indexing.py",
         "flows/ingest.py",
-        "flows/prefect_runtime.py",
+        "flows/orchestration/runtime.py",
         "flows/reprocess.py",
         "flows/scheduled.py",
         "flows/up/worker.py",
@@ -91,3 +91,9 @@ def test_the_docs_give_each_reason_the_remedy_that_the_program_gives():
     text = " ".join((ROOT / "docs/reasons.md").read_text("utf-8").split())
     for reason in Reason:
         assert REMEDIES[reason] in text, reason
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name)
+def test_the_docs_name_only_modules_that_exist(page):
+    named = re.findall(r"`([\w/]+/\w+\.py)`", page.read_text("utf-8"))
+    assert not [name for name in named if not (ROOT / name).exists()]

@@ -35,7 +35,7 @@ def list_alerts(config: Config = None, state: State = None, as_json: AsJson = Fa
     """
     with told_in_one_line():
         from flows import console
-        from flows.alert_status import alert_statuses
+        from flows.alerts.status import alert_statuses
         from flows.wiring import open_catalog
 
         settings = settings_with_state(config, state)
@@ -60,7 +60,7 @@ def try_all(config: Config = None, state: State = None, as_json: AsJson = False)
     """
     with told_in_one_line():
         from flows import console
-        from flows.alert_status import try_targets
+        from flows.alerts.status import try_targets
         from flows.errors import UsageError
         from flows.settings import load_settings
         from flows.wiring import make_state_dir
@@ -95,8 +95,8 @@ def send_pending(config: Config = None, state: State = None, as_json: AsJson = F
     """
     with told_in_one_line():
         from flows import console
-        from flows.alerting import settle_freshness
-        from flows.outbox import RUN_BUDGET_S, deliver
+        from flows.alerts.outbox import RUN_BUDGET_S, deliver
+        from flows.alerts.telling import settle_freshness
         from flows.wiring import open_catalog
         from index.catalog.alerts import DeliveryState, count_by_state
 
@@ -117,7 +117,7 @@ def send_pending(config: Config = None, state: State = None, as_json: AsJson = F
 
 def _prefect_for_blocks(settings: "Settings") -> AbstractContextManager[None]:
     """A Prefect API, if a target's URL is in one of its blocks."""
-    from flows.prefect_runtime import prefect_server
+    from flows.orchestration.runtime import prefect_server
 
     if any(target.block for target in settings.alerts.everyone):
         return prefect_server(settings.state_dir)

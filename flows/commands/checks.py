@@ -36,7 +36,7 @@ def show_run(
     with told_in_one_line():
         from flows import console
         from flows.errors import UsageError
-        from flows.verdicts import verdicts_of_run, verdicts_on_documents
+        from flows.metadata.verdicts import verdicts_of_run, verdicts_on_documents
         from flows.wiring import open_catalog
         from index.catalog.runs import find_run, newest_run
 
@@ -77,7 +77,7 @@ def write_docs(
         from datetime import UTC, datetime
 
         from flows import console
-        from flows.data_docs import write_data_docs
+        from flows.metadata.data_docs import write_data_docs
         from flows.wiring import open_stores
 
         settings = settings_with_state(config, state)

@@ -32,7 +32,7 @@ def metrics(
         headwater metrics --out /var/lib/node_exporter/headwater.prom
     """
     with told_in_one_line():
-        from flows.metrics import render_metrics, write_metrics
+        from flows.freshness.metrics import render_metrics, write_metrics
         from flows.wiring import open_catalog
 
         settings = settings_with_state(config, state)
@@ -72,9 +72,9 @@ def canary(
     """
     with told_in_one_line():
         from flows import console
-        from flows.canary import as_json as shown
-        from flows.canary import fly
         from flows.errors import UsageError
+        from flows.freshness.canary import as_json as shown
+        from flows.freshness.canary import fly
         from flows.settings import load_settings
 
         settings = load_settings(config, state)
@@ -91,7 +91,7 @@ def canary(
 
 
 def _runner(settings: Any, source: str, config: Path | None, wait_s: float) -> Any:
-    from flows.prefect_runtime import prefect_server
+    from flows.orchestration.runtime import prefect_server
     from flows.wiring import make_state_dir
 
     def run() -> None:

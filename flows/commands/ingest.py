@@ -53,9 +53,9 @@ def ingest(
     with told_in_one_line():
         from flows import console
         from flows.errors import UsageError
-        from flows.prefect_runtime import is_there, prefect_server
-        from flows.progress import watching
-        from flows.selection import require_place
+        from flows.orchestration.runtime import is_there, prefect_server
+        from flows.runs.progress import watching
+        from flows.runs.selection import require_place
         from flows.settings import load_settings
         from flows.wiring import make_state_dir
 

@@ -37,7 +37,7 @@ def status(
     """
     with told_in_one_line():
         from flows import console
-        from flows.status import all_statuses, record_statuses
+        from flows.freshness.status import all_statuses, record_statuses
         from flows.wiring import open_catalog
 
         settings = settings_with_state(config, state)

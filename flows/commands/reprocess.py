@@ -56,7 +56,7 @@ def reprocess(
     """
     with told_in_one_line():
         from flows import console
-        from flows.prefect_runtime import prefect_server
+        from flows.orchestration.runtime import prefect_server
         from flows.reprocess import given_passwords
         from flows.reprocess import reprocess as flow
 

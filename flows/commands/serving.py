@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flows.commands.terms import AsJson, Config, State, print_json, told_in_one_line
 
 if TYPE_CHECKING:
-    from flows.deploying import Deployed
+    from flows.orchestration.deploying import Deployed
     from flows.settings import Settings
 
 
@@ -60,7 +60,7 @@ def deploy(config: Config = None, state: State = None, as_json: AsJson = False) 
         from dataclasses import asdict
 
         from flows import console
-        from flows.prefect_runtime import prefect_server
+        from flows.orchestration.runtime import prefect_server
         from flows.settings import load_settings
         from flows.wiring import make_state_dir
 
@@ -78,9 +78,9 @@ def _deploy(settings: "Settings", config: Path | None, state: Path | None) -> "l
 
     from prefect.client.orchestration import get_client
 
-    from flows.automations import settle_automations
-    from flows.deploying import deploy as make_deployments
-    from flows.prefect_runtime import is_own
+    from flows.orchestration.automations import settle_automations
+    from flows.orchestration.deploying import deploy as make_deployments
+    from flows.orchestration.runtime import is_own
 
     async def make() -> "list[Deployed]":
         async with get_client() as client:

@@ -21,7 +21,7 @@ from flows.dashboard.rendering import STATIC, page
 from flows.dashboard.state import Dashboard, dashboard_of
 from flows.dashboard.stores import Stores
 from flows.errors import UserError
-from flows.metrics import CONTENT_TYPE, render_metrics
+from flows.freshness.metrics import CONTENT_TYPE, render_metrics
 from flows.settings import Settings
 from index.embedding import ModelUnusable
 from index.errors import StoreUnavailable

@@ -10,12 +10,12 @@ from typing import Final
 from sqlalchemy.engine import Connection, RowMapping
 
 from checks.freshness import FreshnessState, Percentiles
-from flows.alert_status import alert_statuses
+from flows.alerts.status import alert_statuses
 from flows.dashboard.links import next_run
 from flows.dashboard.stores import Stores
 from flows.dashboard.trends import Point, lag_points
+from flows.freshness.status import SourceStatus, quick_statuses
 from flows.settings import Settings
-from flows.status import SourceStatus, quick_statuses
 from index.catalog import browsing
 
 _SPARK_RUNS: Final = 40

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 from flows.dashboard.order import Order
 from flows.errors import UserError
-from flows.prefect_runtime import prefect_server
-from flows.progress import watching
+from flows.orchestration.runtime import prefect_server
+from flows.runs.progress import watching
 from flows.settings import SettingsError
 from index.embedding import ModelUnusable
 from index.errors import StoreUnavailable

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from flows.dashboard.links import prefect_url
 from flows.dashboard.listing import Listing, listed
 from flows.dashboard.stores import Stores
-from flows.verdicts import verdicts_of_run
+from flows.metadata.verdicts import verdicts_of_run
 from index.catalog import browsing
 from index.catalog import runs as run_rows
 from index.catalog.browsing import Paging

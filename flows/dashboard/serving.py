@@ -11,7 +11,7 @@ import uvicorn
 
 from flows.dashboard.access import Access
 from flows.dashboard.app import make_app
-from flows.dashboard_settings import DashboardSettings
+from flows.dashboard.settings import DashboardSettings
 from flows.errors import UsageError
 from flows.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection, RowMapping
 
-from flows.budget import clocks_of
+from flows.runs.budget import clocks_of
 from index.catalog import history
 from index.catalog.browsing import Paging, page_of_runs
 from index.plan import Outcome

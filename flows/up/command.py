@@ -10,15 +10,15 @@ from types import FrameType
 from typing import IO, Final
 
 from flows.errors import UserError
-from flows.prefect_runtime import be_quiet, is_configured, use_home
+from flows.orchestration.runtime import be_quiet, is_configured, use_home
 from flows.settings import Settings
 from flows.up.addresses import Addresses, only_one, publish
 from flows.up.parts import make_parts
 from flows.up.ports import taken_ports
 from flows.up.supervisor import Supervisor
 from flows.wiring import make_state_dir
-from index.chroma import lock_or_address
-from index.chroma_service import announce
+from index.chroma.client import lock_or_address
+from index.chroma.service import announce
 
 _PATIENCE_S: Final = 10.0
 """For a command that has Chroma's folder open, and for what a killed one has left."""

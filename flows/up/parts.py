@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final
 
-from flows.prefect_runtime import answers, is_configured
+from flows.orchestration.runtime import answers, is_configured
 from flows.settings import Settings
 from flows.up.addresses import Addresses
 from flows.up.ports import Ports
 from flows.up.worker import worker_name
-from index.chroma_service import mark
+from index.chroma.service import mark
 
 _POOL: Final = "headwater"
 
@@ -78,7 +78,7 @@ def _prefect(settings: Settings, socket: int, addresses: Addresses) -> Part:
     keep_runs, keep_events = settings.up.keep_runs, settings.up.keep_events
     return Part(
         "prefect",
-        [sys.executable, "-m", "flows.prefect_server", str(socket), "lasting"],
+        [sys.executable, "-m", "flows.orchestration.server", str(socket), "lasting"],
         lambda pid: answers(addresses.prefect_api),
         {
             "PREFECT_UI_API_URL": addresses.prefect_api,

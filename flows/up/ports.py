@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flows.errors import UsageError
-from flows.prefect_runtime import is_configured
+from flows.orchestration.runtime import is_configured
 from flows.settings import Settings
 from flows.up.addresses import Addresses
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from flows.up.parent import end_with_parent
-from index.chroma_service import serve
+from index.chroma.service import serve
 
 
 def main() -> None:

@@ -42,10 +42,10 @@ async def _work(
     from prefect.client.orchestration import get_client
     from prefect.workers.process import ProcessWorker
 
-    from flows.automations import settle_automations
-    from flows.dead_runs import drop_missed, mark_dead
-    from flows.deploying import POOL, deploy
-    from flows.prefect_runtime import answers
+    from flows.orchestration.automations import settle_automations
+    from flows.orchestration.dead_runs import drop_missed, mark_dead
+    from flows.orchestration.deploying import POOL, deploy
+    from flows.orchestration.runtime import answers
 
     while not await asyncio.to_thread(answers, os.environ["PREFECT_API_URL"]):
         await asyncio.sleep(0.2)
@@ -71,7 +71,7 @@ async def _tend(settings: Settings, *, exclusive: bool) -> None:
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectException
 
-    from flows.dead_runs import drop_missed, kill_overdue, mark_dead
+    from flows.orchestration.dead_runs import drop_missed, kill_overdue, mark_dead
 
     while True:
         await asyncio.sleep(_TEND_EVERY_S)

@@ -16,7 +16,7 @@ from checks.corpus import (
     measure_listing,
     stopping,
 )
-from flows.metadata_settings import CorpusSettings
+from flows.metadata.settings import CorpusSettings
 from index.catalog.measures import CorpusCounts
 
 COUNTS = CorpusCounts(

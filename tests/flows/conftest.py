@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flows.delivery import is_understood
-from flows.prefect_runtime import prefect_server
+from flows.alerts.delivery import is_understood
+from flows.orchestration.runtime import prefect_server
 from tests.fakes import FakeEmbedder
 from tests.receivers import Webhook
 

@@ -92,14 +92,14 @@ def test_status_is_fresh_after_a_run_and_an_error_when_it_is_long_ago(filled, mo
     assert call("status", "--state", filled).exit_code == 0
     from datetime import UTC, datetime, timedelta
 
-    import flows.status
+    import flows.freshness.status
 
     class Later(datetime):
         @classmethod
         def now(cls, tz=None):
             return datetime.now(UTC) + timedelta(days=2)
 
-    monkeypatch.setattr(flows.status, "datetime", Later)
+    monkeypatch.setattr(flows.freshness.status, "datetime", Later)
     result = call("status", "--state", filled, "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["state"] == "error"

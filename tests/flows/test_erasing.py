@@ -14,13 +14,13 @@ from typer.testing import CliRunner, Result
 from flows import erasing
 from flows.cli import app
 from flows.errors import LeaseHeld, NotErased, UsageError
-from flows.lease import source_lease
+from flows.runs.lease import source_lease
 from flows.settings import Settings, load_settings
 from flows.upkeep import reconcile_index
 from flows.wiring import open_catalog
 from index.catalog import tables
 from index.catalog.embeddings import load_embeddings
-from index.needles import count_vectors
+from index.erasure.needles import count_vectors
 from tests.documents import pdf, word, zipped
 from tests.flows.test_ingest import contents, found, settled
 

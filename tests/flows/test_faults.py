@@ -25,7 +25,7 @@ def _impatient(prefect: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATER_STORE_TIMEOUT", "1s")
     for task in ("indexing.index_batch", "ingest.scan", "indexing.remove"):
         monkeypatch.setattr(f"flows.{task}.retry_delay_seconds", [0.0, 0.0, 0.0])
-    monkeypatch.setattr("flows.outages.RETRY_DELAYS_S", [0.0, 0.0, 0.0])
+    monkeypatch.setattr("flows.runs.outages.RETRY_DELAYS_S", [0.0, 0.0, 0.0])
 
 
 @pytest.fixture

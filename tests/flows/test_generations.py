@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
-from flows.lease import index_lease
+from flows.runs.lease import index_lease
 from flows.settings import load_settings
 from flows.wiring import open_catalog
 

@@ -295,7 +295,7 @@ def test_a_store_that_fails_for_a_moment_costs_nothing(ingest, folder, state, mo
             raise failures.pop()
 
     monkeypatch.setattr(VectorStore, "upsert", upsert)
-    monkeypatch.setattr("flows.indexing.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
+    monkeypatch.setattr("flows.runs.indexing.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
     found(ingest(), found=1, indexed=1)
     assert len(contents(state)) == 2
 
@@ -308,7 +308,7 @@ def test_a_store_that_stays_away_fails_the_run_and_nothing_counts_as_done(
     def upsert(self: Any, collection: str, records: Any) -> None:
         raise StoreUnavailable("vectors: away")
 
-    monkeypatch.setattr("flows.indexing.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
+    monkeypatch.setattr("flows.runs.indexing.index_batch.retry_delay_seconds", [0.0, 0.0, 0.0])
     with monkeypatch.context() as away:
         away.setattr("index.vectors.VectorStore.upsert", upsert)
         report = ingest()
@@ -423,7 +423,7 @@ def test_a_fresh_ingest_equals_one_that_was_changed_step_by_step(ingest, folder,
 
 def test_a_disk_that_is_nearly_full_fails_the_run_in_words(ingest, folder, state, monkeypatch):
     (folder / "leave.md").write_text(PAGE)
-    monkeypatch.setattr("flows.indexing.index_batch.retry_delay_seconds", [0, 0, 0])
+    monkeypatch.setattr("flows.runs.indexing.index_batch.retry_delay_seconds", [0, 0, 0])
     with monkeypatch.context() as small:
         small.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
         report = ingest()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from flows.errors import LeaseHeld
-from flows.lease import index_lease, source_lease
+from flows.runs.lease import index_lease, source_lease
 from flows.settings import Settings, load_settings
 from flows.wiring import open_catalog, open_stores
 from index.catalog import tables
@@ -42,7 +42,7 @@ def shared(
     monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
     for task in ("indexing.index_batch", "ingest.scan", "indexing.remove"):
         monkeypatch.setattr(f"flows.{task}.retry_delay_seconds", [0.2, 0.2, 0.2])
-    monkeypatch.setattr("flows.outages.RETRY_DELAYS_S", [0.2, 0.2, 0.2])
+    monkeypatch.setattr("flows.runs.outages.RETRY_DELAYS_S", [0.2, 0.2, 0.2])
     settings = load_settings(state_dir=state)
     yield settings
     with open_stores(settings) as index:

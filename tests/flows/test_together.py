@@ -20,14 +20,14 @@ pytestmark = pytest.mark.proof
 WRITER = """
 import sys, time, pathlib
 from tests.fakes import FakeEmbedder
-import flows.wiring, flows.indexing, flows.ingest
+import flows.wiring, flows.runs.indexing, flows.ingest
 from flows.errors import UserError
 flows.wiring.Embedder = FakeEmbedder
-real = flows.indexing.publish
+real = flows.runs.indexing.publish
 def publish(*arguments):
     time.sleep(float(sys.argv[4]))
     return real(*arguments)
-flows.indexing.publish = publish
+flows.runs.indexing.publish = publish
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -46,7 +46,7 @@ flows.wiring.Embedder = FakeEmbedder
 flows.wiring.find_model = functools.cache(flows.wiring.find_model)
 from flows.searching import find_now
 from flows.settings import load_settings
-from flows.status import all_statuses
+from flows.freshness.status import all_statuses
 from flows.wiring import open_catalog
 settings = load_settings(state_dir=pathlib.Path(sys.argv[1]))
 def look(n):

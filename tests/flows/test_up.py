@@ -169,7 +169,9 @@ def test_commands_use_the_servers_and_see_at_once_what_they_wrote(up):
     assert up.scheduled_runs("CRASHED", "FAILED") == []
 
 
-@pytest.mark.parametrize("module", ["flows.up.vectors", "flows.prefect_server", "flows.up.worker"])
+@pytest.mark.parametrize(
+    "module", ["flows.up.vectors", "flows.orchestration.server", "flows.up.worker"]
+)
 def test_a_part_that_is_killed_is_started_again(up, module):
     (before,) = up.parts(module)
     before.kill()

@@ -9,7 +9,7 @@ import pytest
 
 from index.catalog.database import Catalog
 from index.catalog.generations import Generation
-from index.chroma import ChromaFolder
+from index.chroma.client import ChromaFolder
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL, find_model
 from index.stores import Index

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.chroma import ChromaFolder, ChromaServer
+from index.chroma.client import ChromaFolder, ChromaServer
 from index.contents import ReadBy, contents_of
 from index.errors import StoreBusy, StoreUnavailable
 from index.vectors import Record, Stored, VectorStore
@@ -23,7 +23,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from tests.index.test_chroma_file import record
-from index.chroma import ChromaFolder
+from index.chroma.client import ChromaFolder
 from index.vectors import Stored, VectorStore
 
 store, number = VectorStore(ChromaFolder(Path(sys.argv[1]))), 0

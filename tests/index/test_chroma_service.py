@@ -12,8 +12,8 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from index.chroma import ChromaFolder, lock_or_address
-from index.chroma_service import announce, mark, serves
+from index.chroma.client import ChromaFolder, lock_or_address
+from index.chroma.service import announce, mark, serves
 from index.errors import StoreBusy
 from index.vectors import Record, VectorStore
 from tests.receivers import free_port

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from index import erasing
 from index.catalog import erased, runs, tables
 from index.catalog.database import Catalog
 from index.catalog.embeddings import load_embeddings
 from index.catalog.runs import DocumentOutcome, record_outcomes
-from index.erasing import clear, forget, remaining
+from index.erasure import erasing
+from index.erasure.erasing import clear, forget, remaining
+from index.erasure.evidence import Evidence
+from index.erasure.inspection import Trace, inspect
+from index.erasure.rewriting import Stores
 from index.errors import StoreUnavailable
-from index.evidence import Evidence
 from index.identity import document_id
-from index.inspection import Trace, inspect
 from index.plan import ERASED, Outcome, rules
 from index.publishing import retire
-from index.rewriting import Stores
 from index.search import search
 from index.stores import Index
 from index.vectors import Record
@@ -204,10 +204,10 @@ def test_a_catalog_that_somebody_reads_is_not_said_to_be_compact(tmp_path, store
 
 STEPS = (
     "index.vectors.VectorStore.delete",
-    "index.erasing.gather",
-    "index.rewriting._write",
-    "index.chroma.ChromaFolder.swap",
-    "index.erasing.clean_embeddings",
+    "index.erasure.erasing.gather",
+    "index.erasure.rewriting._write",
+    "index.chroma.client.ChromaFolder.swap",
+    "index.erasure.erasing.clean_embeddings",
     "index.catalog.database.Catalog.compact",
     "index.texts.TextStore.remove",
 )

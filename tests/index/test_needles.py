@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.needles import Needles, count_vectors
+from index.erasure.needles import Needles, count_vectors
 
 LETTERS = st.text("ab", min_size=1, max_size=12).map(str.encode)
 

@@ -21,7 +21,7 @@ from tests.index.test_publishing import NEW, OLD, RUN, assert_true, prepared, pu
 def read_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ReadBy:
     """Everything holds for both; Chroma's client stands in where its file is of another format."""
     if request.param is ReadBy.CLIENT:
-        monkeypatch.setattr("index.chroma_file.MIGRATIONS", {"sysdb": 11})
+        monkeypatch.setattr("index.chroma.file.MIGRATIONS", {"sysdb": 11})
     return request.param
 
 
@@ -178,7 +178,7 @@ def test_a_document_whose_text_is_lost_is_withdrawn_until_it_is_read_again(index
 def test_many_chunks_are_read_in_pages(index, monkeypatch):
     monkeypatch.setattr("index.reconciling._PAGE", 2)
     monkeypatch.setattr("index.vectors._IDS", 2)
-    monkeypatch.setattr("index.chroma_file.MAX_ITEMS", 2)
+    monkeypatch.setattr("index.chroma.file.MAX_ITEMS", 2)
     orphan(index)
     lose(index)
     report = check(index, repair=True)

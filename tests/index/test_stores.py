@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from index.chroma import ChromaFolder
+from index.chroma.client import ChromaFolder
 from index.embedding import DEFAULT_MODEL, Embedder, ModelUnusable, TextTooLong, find_model
 from index.texts import TextStore
 from index.vectors import Record, Stored, VectorStore

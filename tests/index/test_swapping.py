@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import swapping
-from index.chroma import ChromaFolder
+from index.chroma import swapping
+from index.chroma.client import ChromaFolder
 from index.errors import StoreBusy
 from index.vectors import Record, VectorStore
 

@@ -24,7 +24,7 @@ from index.catalog import runs
 from index.catalog.database import Catalog
 from index.catalog.documents import Seen
 from index.catalog.generations import Generation, GenerationState
-from index.chroma import ChromaFolder
+from index.chroma.client import ChromaFolder
 from index.chunking import ChunkerSettings
 from index.converging import recover
 from index.embedding import DEFAULT_MODEL, find_model

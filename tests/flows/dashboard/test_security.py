@@ -7,7 +7,7 @@ from lxml import html
 
 from flows.dashboard.access import Access, User, is_local_path, is_own_name
 from flows.dashboard.serving import make_access
-from flows.dashboard_settings import DashboardSettings
+from flows.dashboard.settings import DashboardSettings
 from flows.errors import UsageError
 from tests.flows.dashboard.conftest import PASSWORD, TOKEN, entry_ids, form_key
 

@@ -1,0 +1,1 @@
+"""Telling people: what is the matter, once, with the remedy, and delivered."""

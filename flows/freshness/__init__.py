@@ -1,0 +1,1 @@
+"""How stale sources are, and publishing it."""

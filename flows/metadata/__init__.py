@@ -1,0 +1,1 @@
+"""Where values of metadata come from, and what is checked of them."""

@@ -1,0 +1,1 @@
+"""What a run over a source does, part by part."""

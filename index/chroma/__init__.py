@@ -1,0 +1,1 @@
+"""Where Chroma keeps vectors: a folder of ours, or a server."""

@@ -1,0 +1,1 @@
+"""Erasing documents, down to the files, and showing that they are gone."""
