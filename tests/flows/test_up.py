@@ -20,6 +20,8 @@ from flows.settings import load_settings
 from flows.up.addresses import Addresses, running
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.proof
+
 START_S = 30
 """What people are promised on two cores that have nothing else to do."""
 PATIENCE_S = 90
@@ -154,7 +156,7 @@ def test_a_second_one_is_told_in_one_line_where_the_first_is(up):
     done = up.run("up", status=1)
     (line,) = (one for one in done.stderr.splitlines() if one.startswith("headwater: "))
     assert f"process {up.told['pid']}" in line
-    assert up.told["prefect"] in line
+    assert up.told["dashboard"] in line
 
 
 def test_commands_use_the_servers_and_see_at_once_what_they_wrote(up):

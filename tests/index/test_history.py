@@ -94,12 +94,12 @@ def test_the_past_is_forgotten_with_all_that_only_it_needed(index, tmp_path):
     put_at(index, NOW + HOUR, NEW)
     retire(index, [known(prepared(index, NEW))], Outcome.REMOVED, RUN, NOW + 2 * HOUR, source="s")
     put_at(index, NOW + HOUR, OLD, uri="kept.md")
-    kept = clean(index.catalog, index.texts, NOW)
+    kept = clean(index.catalog, index.texts, NOW, NOW)
     assert (kept.versions, kept.documents, kept.embeddings, kept.texts) == (0, 0, 0, 0)
-    first = clean(index.catalog, index.texts, NOW + HOUR + timedelta(seconds=1))
+    first = clean(index.catalog, index.texts, NOW + HOUR + timedelta(seconds=1), NOW)
     assert (first.versions, first.documents) == (1, 0)
     assert words(then(index, NOW + HOUR)) != []
-    second = clean(index.catalog, index.texts, NOW + 3 * HOUR)
+    second = clean(index.catalog, index.texts, NOW + 3 * HOUR, NOW)
     assert (second.versions, second.documents, second.embeddings, second.texts) == (1, 1, 2, 1)
     assert words(then(index, NOW + 3 * HOUR)) == ["First words.", "Second words.", "Third words."]
     with index.catalog.reading() as connection:
@@ -109,6 +109,6 @@ def test_the_past_is_forgotten_with_all_that_only_it_needed(index, tmp_path):
 
 def test_what_is_searchable_is_never_forgotten(index):
     put_at(index, NOW, OLD)
-    cleaned = clean(index.catalog, index.texts, NOW + timedelta(days=1000))
+    cleaned = clean(index.catalog, index.texts, NOW + timedelta(days=1000), NOW)
     assert (cleaned.versions, cleaned.embeddings, cleaned.texts) == (0, 0, 0)
     assert len(search(index, "First words.", 5)) == 3

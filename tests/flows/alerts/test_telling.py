@@ -196,7 +196,7 @@ def test_a_run_that_is_killed_before_it_could_send_has_the_next_one_send(
     run, folder, webhook, config
 ):
     (folder / "bad.pdf").write_bytes(BAD)
-    kill_at(config, "run", "deliver_pending", 2)
+    kill_at(config, "runs.run", "deliver_pending", 2)
     assert webhook.titles == []
     assert on(config)["quarantine"]["pending"] == 1
     run()
@@ -285,7 +285,7 @@ def test_a_source_that_nobody_ran_over_is_told_as_stale_by_a_timer(run, folder, 
     ):
         then = datetime.now(UTC) - timedelta(hours=hours)
         with open_catalog(load_settings(config)) as catalog, catalog.writing() as connection:
-            connection.execute(sa.update(tables.source).values(last_success_at=then))
+            connection.execute(sa.update(tables.source).values(complete_as_of=then))
         (sent,) = lines(call("alerts", "send", "--config", config, "--json"))
         assert sent == {"pending": 0, "delivered": 1 if title else 0, "failed": 0}
         assert not title or webhook.titles[-1] == title

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from checks.freshness import Objective
 from flows.cli import app
 from flows.freshness.metrics import render_metrics, write_metrics
+from flows.ingest import ingest
 from flows.runs import totals
 from flows.settings import load_settings
 from flows.wiring import open_catalog
@@ -26,6 +27,7 @@ from index.catalog import runs as run_rows
 from index.catalog.database import Catalog
 from tests.conftest import ROOT
 from tests.documents import pdf
+from tests.fakes import FakeEmbedder
 
 NAME = re.compile(r"\bheadwater_[a-z0-9_]+")
 RULES = ROOT / "deploy/prometheus/alerts.yml"
@@ -37,26 +39,25 @@ needs_promtool = pytest.mark.skipif(
 BAD = b"%PDF-1.4 nothing"
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    file = tmp_path / "headwater.toml"
+@pytest.fixture(scope="module")
+def filled(prefect: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings of a state with everything in it that a metric tells of; tests only read it."""
+    home = tmp_path_factory.mktemp("metrics")
+    config, folder = home / "headwater.toml", home / "docs"
+    folder.mkdir()
     canary = "canary = { enabled = true }"
     source = f'[[sources]]\nname = "handbook"\nuri = "docs"\n{canary}\n'
-    file.write_text(f'state_dir = "state"\n{source}')
-    return file
-
-
-@pytest.fixture
-def filled(ingest: Any, folder: Path, config: Path) -> Path:
-    """Settings of a state with everything in it that a metric tells of."""
-    (folder / "leave.md").write_text("# Leave\n\nAnnual leave accrues.\n")
-    (folder / "bad.pdf").write_bytes(BAD)
-    (folder / "spoilt.pdf").write_bytes(pdf("Readable words."))
-    ingest("handbook", config=str(config))
-    (folder / "spoilt.pdf").write_bytes(BAD)
-    (folder / "new.md").write_text("# New\n\nA change that was made since.\n")
-    ingest("handbook", config=str(config))
-    called = CliRunner().invoke(app, ["canary", "--config", str(config)])
+    config.write_text(f'state_dir = "state"\n{source}')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.wiring.Embedder", FakeEmbedder)
+        (folder / "leave.md").write_text("# Leave\n\nAnnual leave accrues.\n")
+        (folder / "bad.pdf").write_bytes(BAD)
+        (folder / "spoilt.pdf").write_bytes(pdf("Readable words."))
+        ingest("handbook", config=str(config))
+        (folder / "spoilt.pdf").write_bytes(BAD)
+        (folder / "new.md").write_text("# New\n\nA change that was made since.\n")
+        ingest("handbook", config=str(config))
+        called = CliRunner().invoke(app, ["canary", "--config", str(config)])
     assert called.exit_code == 0, called.output
     return config
 
@@ -235,9 +236,12 @@ def test_history_is_thinned_by_age_and_loses_no_time(catalog):
     start = datetime(2026, 1, 1, tzinfo=UTC)
     objective = Objective(timedelta(hours=1), timedelta(hours=2))
     with catalog.writing() as connection:
-        for step in range(40 * 24 * 4):
+        record_freshness(connection, "handbook", objective, start)
+        first = history.last_look(connection, "handbook")
+        for step in range(1, 40 * 24 * 4):
             at = start + step * timedelta(minutes=15)
-            record_freshness(connection, "handbook", objective, at)
+            spans = {"within_s": 600.0, "outside_s": 200.0, "unknown_s": 100.0}
+            history.save_look(connection, replace(first, at=at, **spans))
         now = start + timedelta(days=40)
         before = history.spans_since(connection, "handbook", start)
         history.thin(connection, now)
