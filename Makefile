@@ -20,11 +20,12 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not proof"
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not proof"
 
-# What takes minutes to show: kills, outages, two at once, erasing, eight snapshots.
+# What takes minutes to show: the commands of the README, `headwater up`, kills, outages, two at once,
+# erasing, eight snapshots.
 test-proofs: $(VENV)/installed-for-tests
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m proof
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m proof
 
 # The dashboard in a real browser. Gets Playwright from PyPI, Chromium from Debian and axe-core from
 # npm if they are not there; leaves pictures of all pages in build/screenshots.

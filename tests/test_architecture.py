@@ -30,6 +30,7 @@ HOMES = {
         "flows/runs/indexing.py",
         "flows/ingest.py",
         "flows/orchestration/runtime.py",
+        "flows/orchestration/server.py",
         "flows/reprocess.py",
         "flows/scheduled.py",
         "flows/up/worker.py",

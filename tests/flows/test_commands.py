@@ -30,6 +30,8 @@ from parsers.web import markdown
 from tests.conftest import ROOT
 from tests.documents import word, zipped
 
+pytestmark = pytest.mark.proof
+
 N_DOCUMENTS = 96
 BIN = Path(sys.prefix) / "bin"
 MARKER = "xylographer quillwort bandicoot"
@@ -259,7 +261,6 @@ def meant_ids(folder: Path, state: Path) -> set[str]:
     return ids
 
 
-@pytest.mark.proof
 def test_a_run_that_is_killed_is_finished_by_the_next(start, folder, state):
     process = start()
     wait_for_chunks(state, process)
@@ -276,7 +277,6 @@ def test_a_run_that_is_killed_is_finished_by_the_next(start, folder, state):
     assert stored_ids(state) == meant_ids(folder, state)
 
 
-@pytest.mark.proof
 def test_ctrl_c_ends_a_run_cleanly(start, state):
     process = start()
     wait_for_chunks(state, process)

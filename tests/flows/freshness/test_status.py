@@ -230,13 +230,22 @@ def test_the_report_accounts_for_every_stage(run, folder):
 
 def test_runs_publish_freshness_as_artifacts(run, folder, config):
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+    from prefect.client.schemas.sorting import ArtifactSort
 
     (folder / "leave.md").write_text(PAGE)
     run()
-    with get_client(sync_client=True) as client:
-        found = {one.key: one.data for one in client.read_artifacts(limit=200)}
-    assert "**handbook**: fresh" in str(found["freshness-handbook"])
-    rows = json.loads(str(found["freshness"]))
+
+    def latest(key: str) -> str:
+        asked = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        with get_client(sync_client=True) as client:
+            found = client.read_artifacts(
+                artifact_filter=asked, sort=ArtifactSort.CREATED_DESC, limit=1
+            )
+        return str(found[0].data)
+
+    assert "**handbook**: fresh" in latest("freshness-handbook")
+    rows = json.loads(latest("freshness"))
     assert [(row["source"], row["state"]) for row in rows] == [("handbook", "fresh")]
 
 
