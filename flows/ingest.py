@@ -54,6 +54,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.converging import recover
+from index.pacing import paced, what_is_left
 from index.plan import Known, Listed, Outcome, Plan, make_plan
 from index.stores import Index
 
@@ -135,7 +136,7 @@ def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
         persistently(lambda: check_listing(run, listing, may_shrink=allow_removal))
         known = persistently(lambda: _known(run))
         plan = _plan(run, listing, known, verify=verify)
-    run.n_found = plan.n_found
+    run.n_found, run.left = plan.n_found, what_is_left(plan)
     run.clock.count("scan", Amounts(documents=plan.n_found))
     run.progress.planned(len(plan.read))
     persistently(lambda: _count_unread(run, plan))
@@ -175,7 +176,7 @@ def _known(run: Run) -> dict[str, Known]:
 
 
 def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, verify: bool) -> Plan:
-    return make_plan(
+    plan = make_plan(
         listing,
         known,
         run.expected,
@@ -184,6 +185,8 @@ def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, ve
         erased=run.erased,
         verify=verify,
     )
+    # What is verified seems unchanged: the next run would begin with the same documents again.
+    return plan if verify else paced(plan, known, run.source.max_documents_per_run)
 
 
 def _count_unread(run: Run, plan: Plan) -> None:
@@ -194,6 +197,7 @@ def _count_unread(run: Run, plan: Plan) -> None:
     tally.outcomes[Outcome.UNCHANGED] = len(plan.unchanged)
     tally.outcomes[Outcome.SKIPPED] = len(plan.skipped) + len(plan.still_skipped)
     tally.outcomes[Outcome.QUARANTINED] = len(bad)
+    tally.outcomes[Outcome.LEFT] = len(plan.left)
     tally.reasons.update(str(document.code) for document in bad)
     tally.rules.update(counted_as(skip.rule) for skip in plan.skipped)
     tally.rules.update(rule_on_member(run, member.uri) for member in plan.still_skipped)

@@ -112,6 +112,8 @@ class SourceSettings(Strict):
     """What a whole run must come to."""
     removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
     """A scan that would remove a larger share of the documents stops."""
+    max_documents_per_run: Annotated[int, Field(ge=1)] | None = None
+    """A run that would read more leaves the rest to the next; no bound if None."""
     passwords: tuple[PasswordSettings, ...] = ()
     open_archives: bool = True
     """Make each file in an archive a document of its own."""

@@ -30,6 +30,7 @@ from index.catalog.history import add_totals
 from index.catalog.runs import RunKind, RunState
 from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
+from index.pacing import NOTHING_LEFT, Left
 from index.plan import Expectation, Known, rules
 from index.stores import Index
 from parsers.reasons import Reason
@@ -73,6 +74,8 @@ class Run:
     listed_at: datetime | None = None
     """When it began to list the source."""
     n_found: int = 0
+    left: Left = NOTHING_LEFT
+    """What it will not read for want of room."""
     took_over: Sequence[str] = ()
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
@@ -175,7 +178,7 @@ class Run:
             # To read some documents again says nothing of the others.
             ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
             if ended_well and self.kind is RunKind.INGEST:
-                run_rows.mark_succeeded(connection, self.source.name, now)
+                run_rows.mark_succeeded(connection, self.source.name, now, self.left)
             mark_stale(connection, self.source.name, now)
             record_freshness(connection, self.source.name, self.source.freshness.objective, now)
             # It may have been recorded, and only the answer to that been lost.
