@@ -44,6 +44,7 @@ from flows.runs.withdrawal import withdraw_unreadable
 from flows.settings import Settings, load_settings
 from flows.wiring import (
     make_expectation,
+    make_gate,
     make_state_dir,
     open_catalog,
     open_index,
@@ -106,6 +107,7 @@ def ingest(
             expected = make_expectation(settings, chosen)
             run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())
             run.notes = _notes(settings, index)
+            run.gate = make_gate(chosen)
             return _run(run, verify=verify, allow_removal=allow_removal)
 
 
@@ -162,7 +164,7 @@ def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
     run.listed_at = datetime.now(UTC)
-    files = list_source(run.source.uri, run.settings.state_dir)
+    files = list_source(run.source.uri, run.settings.state_dir, run.gate)
     gathered = gather(files, run.rule_against, include_private=run.source.include_private)
     listing = attach(gathered)
     with run.index.catalog.writing() as connection:

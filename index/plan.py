@@ -55,6 +55,8 @@ class Listed:
     """With `parts`: the files that tell how to read them, which other documents need as well."""
     sidecars: "tuple[Listed, ...]" = ()
     """The files beside it that say something of it."""
+    has_version: bool = False
+    """Whether its stat token holds a version that the source gives to contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,11 @@ def by_container(known: Iterable[Known]) -> dict[str, list[Known]]:
             inside.setdefault(container, []).append(one)
             container += MEMBER + name
     return inside
+
+
+def unlike_member(uri: str) -> str:
+    """A uri that cannot be taken for one of a document within another."""
+    return uri.replace(MEMBER, "%21/")
 
 
 def holds(

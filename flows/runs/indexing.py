@@ -17,11 +17,11 @@ from flows.metadata.corpus_checks import keep_validations
 from flows.metadata.fields import fields_of
 from flows.runs.batch import PreparedBatch, Workshop
 from flows.runs.clock import Amounts
+from flows.runs.fetched import SourceUnreadable
 from flows.runs.outages import RETRY_DELAYS_S, may_come_back
 from flows.runs.preparation import prepare
 from flows.runs.report import Tally
 from flows.runs.run import Run, current
-from flows.runs.sources import SourceUnreadable
 from flows.tracing import span
 from flows.wiring import make_sandbox
 from index.batching import batches
@@ -82,6 +82,7 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
             clock=run.clock,
             run_id=run.id,
             listed_at=run.listed_at,
+            gate=run.gate,
         )
         _run_batches(run, workshop, list(_batches(changed)), known)
 

@@ -17,6 +17,7 @@ from flows.errors import Interrupted, RunFailed
 from flows.freshness.looks import record_freshness
 from flows.metadata.verdicts import verdicts_of_run
 from flows.runs.clock import StageClock
+from flows.runs.gate import OPEN, Gate
 from flows.runs.outages import persistently
 from flows.runs.progress import Progress
 from flows.runs.report import RunReport, Tally
@@ -71,6 +72,8 @@ class Run:
     attempt: Attempt = Attempt()
     """What is different in it from what the settings say."""
     clock: StageClock = field(default_factory=lambda: StageClock(stage_span))
+    gate: Gate = OPEN
+    """What requests to the source wait at."""
     listed_at: datetime | None = None
     """When it began to list the source."""
     n_found: int = 0
