@@ -23,23 +23,19 @@ from flows.errors import RunFailed
 from flows.freshness.artifacts import publish_freshness
 from flows.metadata.corpus_checks import check_corpus, check_listing
 from flows.metadata.sidecars import attach, counted_as
+from flows.runs.batch_work import as_still_quarantined, rule_on_member
 from flows.runs.clock import Amounts
 from flows.runs.conversations import gather
-from flows.runs.indexing import (
-    PARALLEL_BATCHES,
-    STEP,
-    as_still_quarantined,
-    read_changed,
-    retire_in_batches,
-    rule_on_member,
-)
-from flows.runs.lease import is_shared, source_lease
+from flows.runs.elsewhere import require_remote_stores
+from flows.runs.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
+from flows.runs.lease import await_batches, is_shared, source_lease
 from flows.runs.outages import persistently
 from flows.runs.progress import watching
 from flows.runs.report import RunReport, Tally, as_markdown
 from flows.runs.run import Run, current, recorded, traced_run
 from flows.runs.selection import select_source
 from flows.runs.sources import list_source
+from flows.runs.steps import STEP
 from flows.runs.withdrawal import withdraw_unreadable
 from flows.settings import Settings, load_settings
 from flows.wiring import (
@@ -96,7 +92,21 @@ def ingest(
         UserError: The arguments, the settings or the state directory are at fault.
         RunFailed: The run ended as `failed` or `interrupted`; it carries the report.
     """
+    # Prefect has this function pickled by value for workers elsewhere, and so what it names.
+    return _ingest(source, config, state, verify=verify, allow_removal=allow_removal, wait_s=wait_s)
+
+
+def _ingest(
+    source: str,
+    config: str | None,
+    state: str | None,
+    *,
+    verify: bool,
+    allow_removal: bool,
+    wait_s: float,
+) -> dict[str, Any]:
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
+    require_remote_stores(settings)
     make_state_dir(settings)
     with outages_told(settings, source), open_catalog(settings) as catalog:
         chosen = select_source(settings, catalog, source)
@@ -132,6 +142,7 @@ def _run(run: Run, *, verify: bool, allow_removal: bool) -> dict[str, Any]:
 
 
 def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
+    await_batches(run.settings, run.index.catalog, run.source.name)
     _finish_what_was_begun(run)
     with run.clock.stage("scan"):
         listing = scan(run.source.name)

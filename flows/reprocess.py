@@ -25,7 +25,7 @@ from flows.errors import UsageError
 from flows.metadata.sidecars import attach
 from flows.runs.conversations import gather
 from flows.runs.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
-from flows.runs.lease import source_lease
+from flows.runs.lease import await_batches, source_lease
 from flows.runs.outages import persistently
 from flows.runs.progress import watching
 from flows.runs.run import Attempt, Run, current, recorded, traced_run
@@ -193,6 +193,7 @@ def _reprocess_source(
 
 def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
     """Read the documents of entries; the uris of those that are gone from the source."""
+    await_batches(run.settings, run.index.catalog, run.source.name)
     persistently(lambda: recover(run.index, run.source.name))
     uris = {entry["uri"] for entry in entries}
     with run.clock.stage("scan"):

@@ -210,6 +210,11 @@ class Settings(BaseSettings):
     """A Chroma server, `http://HOST:PORT`; a folder in the state directory if it is not set."""
     store_timeout: Duration = timedelta(minutes=2)
     """How long a store may take for one answer."""
+    task_runner: Literal["threads", "dask", "ray"] = "threads"
+    """What batches of documents are run by: threads of the run, or other processes."""
+    task_runner_address: str | None = None
+    """Of a Dask scheduler, `tcp://HOST:8786`, or a Ray cluster, `ray://HOST:10001`; one is started
+    for the run if it is not set."""
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()

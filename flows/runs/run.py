@@ -16,7 +16,7 @@ from flows.alerts.telling import RunEnd, deliver_pending, settle_alerts, tell_of
 from flows.errors import Interrupted, RunFailed
 from flows.freshness.looks import record_freshness
 from flows.metadata.verdicts import verdicts_of_run
-from flows.runs.clock import StageClock
+from flows.runs.clock import StageClock, StageRecord
 from flows.runs.gate import OPEN, Gate
 from flows.runs.outages import persistently
 from flows.runs.progress import Progress
@@ -56,6 +56,18 @@ class Attempt:
     passwords: tuple[str, ...] = field(default=(), repr=False)
     read_as: Callable[[str], str] = lambda uri: ""
     """Of a uri, the media type to take it for; empty if it is to say itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was done for a run in another process; can be pickled."""
+
+    tally: Tally
+    n_members: int
+    """Documents that were found besides the listed ones, inside of them."""
+    removed: tuple[Known, ...]
+    retired: tuple[Known, ...]
+    stages: Mapping[str, StageRecord]
 
 
 @dataclass(slots=True)
@@ -109,6 +121,17 @@ class Run:
             self._tally = self._tally + part
             self.n_found += n_members
         self.progress.documents_done(part.outcomes.total())
+
+    def part(self) -> Part:
+        """What this has done, for the run in another process that it is a part of."""
+        removed, retired = tuple(self.removed_members), tuple(self.retired_members)
+        return Part(self._tally, self.n_found, removed, retired, self.clock.records())
+
+    def add(self, part: Part) -> None:
+        """Add what was done in another process, but for the time that it took."""
+        self.count(part.tally, n_members=part.n_members)
+        self.removed_members += part.removed
+        self.retired_members += part.retired
 
     def check(self) -> None:
         """Raise `Interrupted` if the run is to stop."""

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.proof]
 @pytest.fixture(autouse=True)
 def _impatient(prefect: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATER_STORE_TIMEOUT", "1s")
-    for task in ("indexing.index_batch", "ingest.scan", "indexing.remove"):
+    for task in ("runs.indexing.index_batch", "ingest.scan", "runs.indexing.remove"):
         monkeypatch.setattr(f"flows.{task}.retry_delay_seconds", [0.0, 0.0, 0.0])
     monkeypatch.setattr("flows.runs.outages.RETRY_DELAYS_S", [0.0, 0.0, 0.0])
 

@@ -40,7 +40,7 @@ def shared(
 ) -> Iterator[Settings]:
     monkeypatch.setenv("HEADWATER_CATALOG_URL", database)
     monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
-    for task in ("indexing.index_batch", "ingest.scan", "indexing.remove"):
+    for task in ("runs.indexing.index_batch", "ingest.scan", "runs.indexing.remove"):
         monkeypatch.setattr(f"flows.{task}.retry_delay_seconds", [0.2, 0.2, 0.2])
     monkeypatch.setattr("flows.runs.outages.RETRY_DELAYS_S", [0.2, 0.2, 0.2])
     settings = load_settings(state_dir=state)
