@@ -209,3 +209,26 @@ def test_a_run_waits_for_batches_of_the_one_before(database, state, monkeypatch)
             ended.append("batches")
         waiting.join(30)
     assert ended == ["batches", "next run"]
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_rays_workers_do_the_same(prefect, database, chroma, folder, state, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("HEADWATER_CATALOG_URL", database)
+    monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
+    monkeypatch.setenv("HEADWATER_TASK_RUNNER", "ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    settings = load_settings(state_dir=state)
+    write_pages(folder, 70)
+    ray.init(num_cpus=N_WORKERS, include_dashboard=False, _node_ip_address="127.0.0.1")
+    try:
+        report = run_over(folder, state)
+    finally:
+        ray.shutdown()
+    alone, memory = local(folder, tmp_path, monkeypatch)
+    assert (report["balanced"], report["documents"]) == (True, alone["documents"]), report
+    assert remembered(settings) == memory
+    with open_stores(settings) as index:
+        for target in index.targets:
+            index.vectors.drop(target.generation.collection)
