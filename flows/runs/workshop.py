@@ -4,6 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+# Great Expectations imports it in a thread; a query meanwhile would meet it half imported, and fail.
+import sqlalchemy.orm  # noqa: F401
+
 from checks.contract import Contract
 from flows.metadata.fields import fields_of
 from flows.runs.batch import Workshop
