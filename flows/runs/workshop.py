@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-# Great Expectations imports it in a thread; a query meanwhile would meet it half imported, and fail.
+# Great Expectations imports it in a thread; a query would meet it half imported, and fail.
 import sqlalchemy.orm  # noqa: F401
 
 from checks.contract import Contract
