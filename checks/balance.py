@@ -11,11 +11,12 @@ _OF_FOUND = (
     Outcome.UNCHANGED,
     Outcome.QUARANTINED,
     Outcome.SKIPPED,
+    Outcome.LEFT,
 )
 
 
 def is_balanced(n_found: int, outcomes: Mapping[Outcome, int]) -> bool:
-    """Found = indexed + partial + unchanged + quarantined + skipped."""
+    """Found = indexed + partial + unchanged + quarantined + skipped + left."""
     return n_found == sum(outcomes.get(outcome, 0) for outcome in _OF_FOUND)
 
 

@@ -159,6 +159,8 @@ def show_report(report: Mapping[str, Any]) -> None:
     if report["took_over"]:
         out.print(f"finished what {len(report['took_over'])} interrupted run(s) had begun")
     _show_trouble(report)
+    if documents["left"]:
+        out.print("the next run reads what is left: max_documents_per_run")
     if documents["quarantined"]:
         out.print("what to do about those quarantined: headwater quarantine list")
 
@@ -252,6 +254,9 @@ def _show_doubts(status: SourceStatus) -> None:
     if found.waiting_for_s is not None:
         said = f"the oldest change that is not searchable is of {_span(found.waiting_for_s)} ago"
         out.print(f"[yellow]{name}[/]: {said}: headwater quarantine list --source {name}")
+    if found.n_left:
+        said = f"{found.n_left:,} documents are left to the next run: max_documents_per_run"
+        out.print(f"[yellow]{name}[/]: {said}")
     if found.skew.n_documents:
         named = escape(", ".join(found.skew.uris))
         said = f"{found.skew.n_documents:,} documents with a modification time in the future"

@@ -12,7 +12,8 @@ from typing import Final
 from flows.errors import UserError
 from flows.freshness.status import all_statuses
 from flows.orchestration import runtime as prefect_runtime
-from flows.runs.sources import SourceUnreadable, list_source
+from flows.runs.fetched import SourceUnreadable
+from flows.runs.sources import list_source
 from flows.settings import Settings
 from flows.up.addresses import running
 from flows.wiring import has_state, make_state_dir, open_catalog

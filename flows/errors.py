@@ -1,7 +1,7 @@
 """Errors that a user of the command line is told in one line."""
 
+from flows.runs.fetched import SourceUnreadable
 from flows.runs.report import RunReport
-from flows.runs.sources import SourceUnreadable
 from index.errors import StoreUnavailable
 
 

@@ -23,27 +23,24 @@ from flows.errors import RunFailed
 from flows.freshness.artifacts import publish_freshness
 from flows.metadata.corpus_checks import check_corpus, check_listing
 from flows.metadata.sidecars import attach, counted_as
+from flows.runs.batch_work import as_still_quarantined, rule_on_member
 from flows.runs.clock import Amounts
 from flows.runs.conversations import gather
-from flows.runs.indexing import (
-    PARALLEL_BATCHES,
-    STEP,
-    as_still_quarantined,
-    read_changed,
-    retire_in_batches,
-    rule_on_member,
-)
-from flows.runs.lease import is_shared, source_lease
+from flows.runs.elsewhere import require_remote_stores
+from flows.runs.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
+from flows.runs.lease import await_batches, is_shared, source_lease
 from flows.runs.outages import persistently
 from flows.runs.progress import watching
 from flows.runs.report import RunReport, Tally, as_markdown
 from flows.runs.run import Run, current, recorded, traced_run
 from flows.runs.selection import select_source
 from flows.runs.sources import list_source
+from flows.runs.steps import STEP
 from flows.runs.withdrawal import withdraw_unreadable
 from flows.settings import Settings, load_settings
 from flows.wiring import (
     make_expectation,
+    make_gate,
     make_state_dir,
     open_catalog,
     open_index,
@@ -54,6 +51,7 @@ from index.catalog import quarantine
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.converging import recover
+from index.pacing import paced, what_is_left
 from index.plan import Known, Listed, Outcome, Plan, make_plan
 from index.stores import Index
 
@@ -94,7 +92,21 @@ def ingest(
         UserError: The arguments, the settings or the state directory are at fault.
         RunFailed: The run ended as `failed` or `interrupted`; it carries the report.
     """
+    # Prefect has this function pickled by value for workers elsewhere, and so what it names.
+    return _ingest(source, config, state, verify=verify, allow_removal=allow_removal, wait_s=wait_s)
+
+
+def _ingest(
+    source: str,
+    config: str | None,
+    state: str | None,
+    *,
+    verify: bool,
+    allow_removal: bool,
+    wait_s: float,
+) -> dict[str, Any]:
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
+    require_remote_stores(settings)
     make_state_dir(settings)
     with outages_told(settings, source), open_catalog(settings) as catalog:
         chosen = select_source(settings, catalog, source)
@@ -105,6 +117,7 @@ def ingest(
             expected = make_expectation(settings, chosen)
             run = Run(uuid.uuid4().hex, settings, chosen, index, expected, watching.get())
             run.notes = _notes(settings, index)
+            run.gate = make_gate(chosen)
             return _run(run, verify=verify, allow_removal=allow_removal)
 
 
@@ -129,13 +142,14 @@ def _run(run: Run, *, verify: bool, allow_removal: bool) -> dict[str, Any]:
 
 
 def _follow_source(run: Run, *, verify: bool, allow_removal: bool) -> None:
+    await_batches(run.settings, run.index.catalog, run.source.name)
     _finish_what_was_begun(run)
     with run.clock.stage("scan"):
         listing = scan(run.source.name)
         persistently(lambda: check_listing(run, listing, may_shrink=allow_removal))
         known = persistently(lambda: _known(run))
         plan = _plan(run, listing, known, verify=verify)
-    run.n_found = plan.n_found
+    run.n_found, run.left = plan.n_found, what_is_left(plan)
     run.clock.count("scan", Amounts(documents=plan.n_found))
     run.progress.planned(len(plan.read))
     persistently(lambda: _count_unread(run, plan))
@@ -161,7 +175,7 @@ def scan(source: str) -> list[Listed]:
     """List a source and note in the catalog that we looked."""
     run = current.get()
     run.listed_at = datetime.now(UTC)
-    files = list_source(run.source.uri, run.settings.state_dir)
+    files = list_source(run.source.uri, run.settings.state_dir, run.gate)
     gathered = gather(files, run.rule_against, include_private=run.source.include_private)
     listing = attach(gathered)
     with run.index.catalog.writing() as connection:
@@ -175,7 +189,7 @@ def _known(run: Run) -> dict[str, Known]:
 
 
 def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, verify: bool) -> Plan:
-    return make_plan(
+    plan = make_plan(
         listing,
         known,
         run.expected,
@@ -184,6 +198,8 @@ def _plan(run: Run, listing: Sequence[Listed], known: Mapping[str, Known], *, ve
         erased=run.erased,
         verify=verify,
     )
+    # What is verified seems unchanged: the next run would begin with the same documents again.
+    return plan if verify else paced(plan, known, run.source.max_documents_per_run)
 
 
 def _count_unread(run: Run, plan: Plan) -> None:
@@ -194,6 +210,7 @@ def _count_unread(run: Run, plan: Plan) -> None:
     tally.outcomes[Outcome.UNCHANGED] = len(plan.unchanged)
     tally.outcomes[Outcome.SKIPPED] = len(plan.skipped) + len(plan.still_skipped)
     tally.outcomes[Outcome.QUARANTINED] = len(bad)
+    tally.outcomes[Outcome.LEFT] = len(plan.left)
     tally.reasons.update(str(document.code) for document in bad)
     tally.rules.update(counted_as(skip.rule) for skip in plan.skipped)
     tally.rules.update(rule_on_member(run, member.uri) for member in plan.still_skipped)

@@ -25,14 +25,14 @@ from flows.errors import UsageError
 from flows.metadata.sidecars import attach
 from flows.runs.conversations import gather
 from flows.runs.indexing import PARALLEL_BATCHES, read_changed, retire_in_batches
-from flows.runs.lease import source_lease
+from flows.runs.lease import await_batches, source_lease
 from flows.runs.outages import persistently
 from flows.runs.progress import watching
 from flows.runs.run import Attempt, Run, current, recorded, traced_run
 from flows.runs.sources import list_source
 from flows.runs.withdrawal import withdraw_unreadable
 from flows.settings import Settings, SourceSettings, load_settings, with_limits
-from flows.wiring import make_expectation, open_catalog, open_index
+from flows.wiring import make_expectation, make_gate, open_catalog, open_index
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog.database import Catalog
@@ -178,6 +178,7 @@ def _reprocess_source(
             RunKind.REPROCESS,
             attempt,
         )
+        run.gate = make_gate(source)
         token = current.set(run)
         try:
             with traced_run(run):
@@ -192,6 +193,7 @@ def _reprocess_source(
 
 def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
     """Read the documents of entries; the uris of those that are gone from the source."""
+    await_batches(run.settings, run.index.catalog, run.source.name)
     persistently(lambda: recover(run.index, run.source.name))
     uris = {entry["uri"] for entry in entries}
     with run.clock.stage("scan"):
@@ -215,7 +217,7 @@ def _try_again(run: Run, entries: Sequence[RowMapping], who: str) -> set[str]:
 
 
 def _listed(run: Run, roots: set[str]) -> list[Listed]:
-    files = list_source(run.source.uri, run.settings.state_dir)
+    files = list_source(run.source.uri, run.settings.state_dir, run.gate)
     listing = attach(gather(files, run.rule_against, include_private=run.source.include_private))
     return [one for one in listing if one.uri in roots and not one.skip_rule]
 

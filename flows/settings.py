@@ -22,6 +22,7 @@ from flows.alerts.delivery import is_understood
 from flows.alerts.settings import AlertSettings
 from flows.dashboard.settings import DashboardSettings
 from flows.metadata.settings import CorpusSettings, FieldName, FieldSettings, faults
+from flows.runs.secrecy import holds_secret
 from flows.setting_values import Duration, Strict
 from flows.up.settings import HeartbeatUrl, Schedule, ScheduleSettings, UpSettings
 from index.chunking import ChunkerSettings
@@ -86,6 +87,14 @@ class PasswordSettings(Strict):
     """Name of the environment variable that holds them, one a line."""
 
 
+class RequestSettings(Strict):
+    """How hard one process may press a remote source."""
+
+    at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    per_second: Annotated[float, Field(gt=0)] | None = None
+    """Requests for documents, evenly spread; any number if None."""
+
+
 class SourceSettings(Strict):
     """A named place that documents come from."""
 
@@ -112,6 +121,9 @@ class SourceSettings(Strict):
     """What a whole run must come to."""
     removal_guard: Annotated[float, Field(gt=0, le=1)] = 0.3
     """A scan that would remove a larger share of the documents stops."""
+    max_documents_per_run: Annotated[int, Field(ge=1)] | None = None
+    """A run that would read more leaves the rest to the next; no bound if None."""
+    requests: RequestSettings = RequestSettings()
     passwords: tuple[PasswordSettings, ...] = ()
     open_archives: bool = True
     """Make each file in an archive a document of its own."""
@@ -198,6 +210,11 @@ class Settings(BaseSettings):
     """A Chroma server, `http://HOST:PORT`; a folder in the state directory if it is not set."""
     store_timeout: Duration = timedelta(minutes=2)
     """How long a store may take for one answer."""
+    task_runner: Literal["threads", "dask", "ray"] = "threads"
+    """What batches of documents are run by: threads of the run, or other processes."""
+    task_runner_address: str | None = None
+    """Of a Dask scheduler, `tcp://HOST:8786`, or a Ray cluster, `ray://HOST:10001`; one is started
+    for the run if it is not set."""
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()
@@ -264,6 +281,7 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
     except ValidationError as error:
         raise SettingsError(_in_words(error, file)) from error
     _require_unique_names(settings)
+    _require_no_secrets(settings, file)
     _require_passwords(settings, file)
     _require_targets(settings, file)
     _require_usable_metadata(settings, file)
@@ -300,6 +318,15 @@ def _require_unique_names(settings: Settings) -> None:
     for name in names:
         if names.count(name) > 1:
             raise SettingsError(f"two sources have the name {name!r}: each needs its own")
+
+
+def _require_no_secrets(settings: Settings, file: Path) -> None:
+    for source in settings.sources:
+        if holds_secret(source.uri):
+            raise SettingsError(
+                f"{file}: source {source.name!r}: uri is wrong: it holds a password or a token, "
+                "and would be shown: leave that to the environment or to fsspec's configuration"
+            )
 
 
 def _require_passwords(settings: Settings, file: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flows.errors import UserError
 from flows.metadata.fields import fields_of
+from flows.runs.gate import Gate
 from flows.runs.outages import persistently
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
@@ -194,6 +195,10 @@ def open_embedder(generation: Generation) -> Embedder:
 
 def text_store(settings: Settings) -> TextStore:
     return TextStore(settings.state_dir / "texts")
+
+
+def make_gate(source: SourceSettings) -> Gate:
+    return Gate(source.requests.at_once, source.requests.per_second)
 
 
 def make_sandbox(

@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     SKIPPED = "skipped"
     """A rule of the configuration excludes it."""
+    LEFT = "left"
+    """It is to be read, and a later run will: this one had as many as it may read."""
     REMOVED = "removed"
     """Gone from its source. Not among those found."""
 
@@ -53,6 +55,8 @@ class Listed:
     """With `parts`: the files that tell how to read them, which other documents need as well."""
     sidecars: "tuple[Listed, ...]" = ()
     """The files beside it that say something of it."""
+    has_version: bool = False
+    """Whether its stat token holds a version that the source gives to contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Each listed document, and each member of one that is not read, is in one of the first five.
+    """Each listed document, and each member of one that holds still, is in one of the first five,
+    or in the last.
 
     Documents below a folder that could not be listed are in none: they may still be there.
     """
@@ -101,11 +106,13 @@ class Plan:
     """Listed no more, or inside of a container that is excluded now."""
     retired: tuple[Known, ...]
     """Searchable until now, but a rule excludes them: among `skipped` too."""
+    left: tuple[Listed, ...] = ()
+    """To be read by a later run: see `index.pacing`."""
 
     @property
     def n_found(self) -> int:
         n_known = len(self.unchanged) + len(self.still_quarantined) + len(self.still_skipped)
-        return len(self.read) + n_known + len(self.skipped)
+        return len(self.read) + n_known + len(self.skipped) + len(self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,11 @@ def by_container(known: Iterable[Known]) -> dict[str, list[Known]]:
             inside.setdefault(container, []).append(one)
             container += MEMBER + name
     return inside
+
+
+def unlike_member(uri: str) -> str:
+    """A uri that cannot be taken for one of a document within another."""
+    return uri.replace(MEMBER, "%21/")
 
 
 def holds(

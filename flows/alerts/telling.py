@@ -22,8 +22,8 @@ from flows.alerts.events import Happening
 from flows.alerts.outbox import deliver
 from flows.errors import UserError
 from flows.freshness.sources import read_clocks
+from flows.runs.fetched import SourceUnreadable
 from flows.runs.report import RunReport
-from flows.runs.sources import SourceUnreadable
 from flows.settings import Settings
 from index.catalog import alerts as alert_rows
 from index.catalog import quarantine

@@ -70,6 +70,8 @@ class SourceOverview:
     budget: ErrorBudget
     n_stale: int
     """Documents whose last good version is searchable, and that have changed since."""
+    n_left: int
+    """Documents that the last run left to the next, having read as many as it may."""
     n_in_future: int
     """Documents that were changed in the future, by their modification times."""
     documents: Mapping[str, int]
@@ -207,6 +209,7 @@ def _source(
         share_within=fresh.share_within,
         budget=ErrorBudget(fresh.budget.share_within, fresh.budget.target, fresh.budget.left),
         n_stale=fresh.n_stale,
+        n_left=fresh.n_left,
         n_in_future=fresh.skew.n_documents,
         documents=status.documents,
         n_documents=sum(status.documents.values()),

@@ -35,6 +35,8 @@ _LIVE_S: Final = 10
 _RUNNING_S: Final = 3
 _CHART_RUNS: Final = 90
 _FEW: Final = 10
+_UNRECORDED: Final = (Outcome.UNCHANGED, Outcome.LEFT)
+"""Outcomes that are counted, and not noted of each document."""
 
 Maybe = Annotated[str, Query(max_length=40)]
 """One of a closed set, or empty: forms send what was not chosen as an empty value."""
@@ -118,7 +120,7 @@ def show_run(
         found=found,
         changes=changes,
         wanted={"outcome": outcome},
-        outcomes=[one.value for one in Outcome if one is not Outcome.UNCHANGED],
+        outcomes=[one.value for one in Outcome if one not in _UNRECORDED],
     )
 
 
@@ -138,7 +140,7 @@ def show_documents(
         documents=documents.list_documents(stores, wanted, Paging(PAGE_SIZE, page_)),
         wanted={"source": source, "outcome": outcome, "words": words},
         sources=_names(request),
-        outcomes=[one.value for one in Outcome if one is not Outcome.UNCHANGED],
+        outcomes=[one.value for one in Outcome if one not in _UNRECORDED],
     )
 
 

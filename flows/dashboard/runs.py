@@ -22,6 +22,7 @@ _FOUND: Final = (
     Outcome.UNCHANGED,
     Outcome.QUARANTINED,
     Outcome.SKIPPED,
+    Outcome.LEFT,
 )
 """What those that a run found came to; together they are all of them."""
 

@@ -188,6 +188,8 @@ def _counts(statuses: Sequence[SourceStatus]) -> Iterator[Metric]:
     yield _of_source("searchable_documents", said, counted)
     said = "Documents whose last good version is searchable though it changed since."
     yield _of_source("stale_documents", said, ((one, one.n_stale) for one in found))
+    said = "Documents that the last run left to the next, having read as many as it may."
+    yield _of_source("left_documents", said, ((one, one.n_left) for one in found))
     said = "Documents with a modification time in the future."
     yield _of_source("skewed_documents", said, ((one, one.skew.n_documents) for one in found))
     said = "Chunks that a search can find."

@@ -64,6 +64,8 @@ class SourceFreshness:
     """Documents that have been served stale for longer than `error_after`."""
     n_stale: int
     """Documents whose last good version is searchable, and that have changed since."""
+    n_left: int
+    """Documents that the last run had no room for."""
     skew: Skew
     budget: Budget
     canary: CanaryFound | None
@@ -118,6 +120,7 @@ class SourceFreshness:
             "lag_seconds": _lags_as_json(self.lags),
             "share_within_objective": _rounded(self.share_within),
             "stale_documents": self.n_stale,
+            "left_documents": self.n_left,
             "clock_skew": {
                 "documents": self.skew.n_documents,
                 "furthest": iso(self.skew.furthest),
@@ -183,7 +186,10 @@ def read_clocks(connection: Connection, source: str, now: datetime) -> Clocks:
         last_success=row["last_success_at"] if row else None,
         newest_change_seen=times.newest_seen,
         newest_change_searchable=times.newest_searchable,
-        oldest_change_waiting=times.oldest_waiting,
+        oldest_change_waiting=min(
+            (time for time in (times.oldest_waiting, row and row["left_since"]) if time),
+            default=None,
+        ),
         complete_as_of=row["complete_as_of"] if row else None,
         check_failed=run_rows.last_check_failed(connection, source),
     )
@@ -217,6 +223,7 @@ def read_freshness(
         lags=lags or _lags(connection, source, objective, now),
         n_late=count_stale(connection, source, now - objective.error_after),
         n_stale=counts.n_stale,
+        n_left=row["n_left"] if (row := run_rows.find_source(connection, source)) else 0,
         skew=find_skew(connection, source, _all_read_by(connection, source, clocks, now)),
         budget=read_budget(connection, source, objective, now),
         canary=history.last_canary(connection, source),

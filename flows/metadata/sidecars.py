@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from flows.runs.conversations import fetch_gathered
-from flows.runs.sources import DocumentTooLarge, DocumentUnreadable, Fetched, fetch
+from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, Fetched
+from flows.runs.sources import fetch
 from index.plan import Listed
 from parsers.sidecar import MAX_BYTES, SUFFIXES
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from checks.contract import Contract
 from flows.metadata.fields import SourceFields
 from flows.runs.clock import StageClock
-from flows.runs.sources import Fetched
+from flows.runs.fetched import Fetched
+from flows.runs.gate import OPEN, Gate
 from index.catalog.documents import Seen
 from index.catalog.quarantine import Failed
 from index.catalog.validations import Validation
@@ -36,6 +37,8 @@ class Workshop:
     run_id: str
     listed_at: datetime | None = None
     """When the documents were listed."""
+    gate: Gate = OPEN
+    """What requests to the source wait at."""
 
     @property
     def limits(self) -> Limits:

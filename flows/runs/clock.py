@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -71,6 +71,23 @@ class StageClock:
         with self._lock:
             record = self._records[name]
             record.amounts = record.amounts + amounts
+
+    def add(self, parts: Iterable[Mapping[str, StageRecord]], within_s: float) -> None:
+        """Note what was done elsewhere while this clock saw no stage at work.
+
+        Args:
+            parts: What each of several clocks has recorded.
+            within_s: The time in which all of that was; shared out among the stages.
+        """
+        records = [item for part in parts for item in part.items()]
+        worked_s = sum(record.seconds for _, record in records)
+        share = min(1.0, within_s / worked_s) if worked_s else 0.0
+        with self._lock:
+            for name, record in records:
+                mine = self._records[name]
+                mine.seconds += share * record.seconds
+                mine.passes += record.passes
+                mine.amounts += record.amounts
 
     def seconds(self) -> dict[str, float]:
         """By stage; with `total`, and `other` for what no stage took."""

@@ -6,13 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from flows.runs.sources import (
-    DocumentTooLarge,
-    DocumentUnreadable,
-    Fetched,
-    SourceUnreadable,
-    fetch,
-)
+from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, Fetched, SourceUnreadable
+from flows.runs.sources import fetch
 from index.plan import Listed
 from parsers.slack.export import (
     ConversationKind,

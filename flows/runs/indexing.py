@@ -1,36 +1,23 @@
 """Making documents searchable in batches, and unsearchable: the work that runs have in common."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
-from checks.contract import Contract
-from flows.metadata.corpus_checks import keep_validations
-from flows.metadata.fields import fields_of
-from flows.runs.batch import PreparedBatch, Workshop
-from flows.runs.clock import Amounts
-from flows.runs.outages import RETRY_DELAYS_S, may_come_back
-from flows.runs.preparation import prepare
+from flows.runs.batch import Workshop
+from flows.runs.batch_work import index_documents
+from flows.runs.elsewhere import Group, index_elsewhere, is_remote, label_of
 from flows.runs.report import Tally
-from flows.runs.run import Run, current
-from flows.runs.sources import SourceUnreadable
+from flows.runs.run import Attempt, Run, current
+from flows.runs.steps import STEP
+from flows.runs.workshop import open_workshop
 from flows.tracing import span
-from flows.wiring import make_sandbox
 from index.batching import batches
-from index.catalog import documents as document_rows
-from index.catalog import quarantine
-from index.catalog import runs as run_rows
-from index.catalog.runs import DocumentOutcome
 from index.plan import Known, Listed, Outcome, by_container
-from index.publishing import Written, embed, publish, retire
+from index.publishing import retire
 
 _Value = TypeVar("_Value")
 
@@ -41,59 +28,16 @@ PARALLEL_BATCHES: Final = 2
 """One is embedded while the next is parsed; more would only hold more in memory."""
 
 
-def _is_worldly(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether a task failed for a reason that may be gone when it is tried again."""
-    try:
-        state.result()
-    except BaseException as error:  # noqa: BLE001
-        return isinstance(error, SourceUnreadable) or may_come_back(error)
-    return False
-
-
-STEP: Final[dict[str, Any]] = {
-    "retries": len(RETRY_DELAYS_S),
-    "retry_delay_seconds": RETRY_DELAYS_S,
-    "retry_condition_fn": _is_worldly,
-    # What tasks are given can be neither hashed nor pickled, and a result is never reused.
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-}
-
-
 def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]) -> None:
-    if not changed:
+    """Make documents searchable: here, or where the settings say."""
+    groups = _with_known(list(_batches(changed)), known)
+    if not groups:
         return
-    fields = fields_of(run.source)
-    window = max(target.embedder.files.window for target in run.index.targets)
-    contract = Contract(window=window, rules=fields.rules)
-    threading.Thread(target=_warm_up, args=(run, contract), daemon=True).start()
-    attempt = run.attempt
-    with make_sandbox(
-        run.settings, run.source, passwords=attempt.passwords, read_as=attempt.read_as
-    ) as sandbox:
-        workshop = Workshop(
-            source=run.source.name,
-            index=run.index,
-            sandbox=sandbox,
-            contract=contract,
-            fields=fields,
-            expected=run.expected,
-            rule_against=run.rule_against,
-            clock=run.clock,
-            run_id=run.id,
-            listed_at=run.listed_at,
-        )
-        _run_batches(run, workshop, list(_batches(changed)), known)
-
-
-def _warm_up(run: Run, contract: Contract) -> None:
-    """Import what is slow to import while the first documents are read.
-
-    What goes wrong here goes wrong again where it is needed, and is told there.
-    """
-    with suppress(Exception):
-        run.index.embedder.load()
-        contract.load()
+    if is_remote(run.settings) and run.attempt == Attempt():
+        index_elsewhere(run, groups)
+        return
+    with open_workshop(run) as workshop:
+        _run_batches(run, workshop, groups)
 
 
 def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
@@ -116,18 +60,15 @@ def _as_is(value: _Value) -> _Value:
     return cast(_Value, quote(value))
 
 
-def _run_batches(
-    run: Run, workshop: Workshop, groups: Sequence[Sequence[Listed]], known: Mapping[str, Known]
-) -> None:
+def _with_known(groups: Sequence[Sequence[Listed]], known: Mapping[str, Known]) -> list[Group]:
     inside = by_container(known.values())
+    return [(group, _known_of(group, known, inside)) for group in groups]
+
+
+def _run_batches(run: Run, workshop: Workshop, groups: Sequence[Group]) -> None:
     futures = [
-        index_batch.submit(
-            _as_is(workshop),
-            _as_is(group),
-            _as_is(_known_of(group, known, inside)),
-            f"{number} of {len(groups)} ({len(group)} documents)",
-        )
-        for number, group in enumerate(groups, 1)
+        index_batch.submit(_as_is(workshop), _as_is(group), _as_is(known), label_of(groups, number))
+        for number, (group, known) in enumerate(groups, 1)
     ]
     try:
         for future in futures:
@@ -157,83 +98,7 @@ def index_batch(
 ) -> None:
     """Make a batch of documents searchable."""
     with span("batch", documents=len(batch)):
-        _index(current.get(), workshop, batch, known)
-
-
-def _index(
-    run: Run, workshop: Workshop, batch: Sequence[Listed], known: Mapping[str, Known]
-) -> None:
-    run.check()
-    done = prepare(workshop, batch, known, datetime.now(UTC))
-    keep_validations(run, done.validations)
-    with run.clock.stage("embed"):
-        vectors, cost = embed(run.index, done.prepared, run.embedded)
-    run.clock.count("embed", Amounts(len(done.prepared), cost.embedded, cost.tokens_embedded))
-    run.check()
-    with run.clock.stage("upsert"):
-        now = datetime.now(UTC)
-        _give_up(run, [*done.removed, *done.retired])
-        documents = [document.as_of(now) for document in done.prepared]
-        cost += publish(run.index, documents, vectors, now)
-        _record(run, done, now)
-    run.clock.count("upsert", Amounts(len(documents), cost.written))
-    run.removed_members += done.removed
-    run.retired_members += done.retired
-    tally = _tally(run, done, cost)
-    tried = [*(one.seen for one in done.prepared), *(seen for seen, _ in done.failed)]
-    tally.n_released = sum(_was_bad(known.get(seen.uri)) for seen in tried)
-    run.count(tally, n_members=done.n_members)
-
-
-def _was_bad(before: Known | None) -> bool:
-    return before is not None and before.outcome is Outcome.QUARANTINED
-
-
-def _give_up(run: Run, members: Sequence[Known]) -> None:
-    """Have the next run look at these again, should this one be killed before it removes them."""
-    if members:
-        with run.index.catalog.writing() as connection:
-            document_rows.forget_result(connection, [member.document_id for member in members])
-
-
-def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
-    """Note in the catalog what did not become searchable."""
-    outcomes = [
-        DocumentOutcome(seen.document_id, seen.uri, Outcome.QUARANTINED, failed.code, failed.detail)
-        for seen, failed in done.failed
-    ]
-    outcomes += [
-        as_still_quarantined(before) for before in _as_before(done) if before.code is not None
-    ]
-    with run.index.catalog.writing() as connection:
-        failed_documents = [seen for seen, _ in done.failed]
-        document_rows.save_seen(connection, failed_documents, Outcome.QUARANTINED, now)
-        quarantine.record_failures(connection, [failed for _, failed in done.failed], now)
-        document_rows.save_seen(connection, done.skipped, Outcome.SKIPPED, now)
-        document_rows.save_stat(connection, [seen for seen, _ in done.touched])
-        run_rows.record_outcomes(connection, run.id, outcomes)
-
-
-def _tally(run: Run, done: PreparedBatch, cost: Written) -> Tally:
-    tally = Tally(n_chunks=done.n_chunks, n_rejected=done.n_rejected, written=cost)
-    tally.outcomes.update(document.outcome for document in done.prepared)
-    for _, failed in done.failed:
-        tally.outcomes[Outcome.QUARANTINED] += 1
-        tally.reasons[failed.code] += 1
-    skipped = [seen.uri for seen in done.skipped]
-    skipped += [member.uri for member in done.retired]
-    skipped += [one.uri for one in done.still if one.outcome is Outcome.SKIPPED]
-    tally.rules.update(rule_on_member(run, uri) for uri in skipped)
-    tally.outcomes[Outcome.SKIPPED] += len(done.skipped) + len(done.retired)
-    for before in _as_before(done):
-        stays = before.outcome in (Outcome.QUARANTINED, Outcome.SKIPPED)
-        tally.outcomes[before.outcome if stays else Outcome.UNCHANGED] += 1
-        tally.reasons.update([str(before.code)] if before.code else [])
-    return tally
-
-
-def _as_before(done: PreparedBatch) -> list[Known]:
-    return [*(before for _, before in done.touched), *done.still]
+        index_documents(current.get(), workshop, batch, known)
 
 
 def retire_in_batches(documents: Sequence[Known], outcome: Outcome) -> None:
@@ -252,13 +117,3 @@ def remove(documents: Sequence[Known], outcome: str, n_documents: int) -> None:
     if outcome == Outcome.REMOVED:
         tally.outcomes[Outcome.REMOVED] = len(documents)
     run.count(tally)
-
-
-def rule_on_member(run: Run, uri: str) -> str:
-    return run.rule_against(uri) or "include_private is not set"
-
-
-def as_still_quarantined(document: Known) -> DocumentOutcome:
-    return DocumentOutcome(
-        document.document_id, document.uri, Outcome.QUARANTINED, document.code, "not tried again"
-    )

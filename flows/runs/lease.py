@@ -23,6 +23,7 @@ from flows.settings import Settings
 from index.catalog.database import Catalog
 
 _POLL_S: Final = 0.2
+_BATCH_ENDS_WITHIN_S: Final = 600
 _WHOLE: Final = "the whole index"
 
 
@@ -67,6 +68,37 @@ def index_lease(settings: Settings, catalog: Catalog, *, wait_s: float = 0) -> I
     with ExitStack() as held:
         _enter(held, settings, catalog, _WHOLE, time.monotonic() + wait_s, shared=False)
         yield
+
+
+@contextmanager
+def batch_lease(settings: Settings, catalog: Catalog, source: str) -> Iterator[None]:
+    """Be one of those that work on batches of a source's run, which others cannot begin meanwhile.
+
+    Raises:
+        LeaseHeld: Somebody else writes to the source, or to the whole index.
+    """
+    with ExitStack() as held:
+        for name in (_WHOLE, _batches_of(source)):
+            _enter(held, settings, catalog, name, time.monotonic(), shared=True)
+        yield
+
+
+def await_batches(settings: Settings, catalog: Catalog, source: str) -> None:
+    """Wait until no worker goes on with a batch of an earlier run of a source.
+
+    To be called when that run is no longer `running`, so that no worker begins another.
+
+    Raises:
+        LeaseHeld: One still does after a long time.
+    """
+    if is_shared(settings):
+        with ExitStack() as held:
+            give_up_at = time.monotonic() + _BATCH_ENDS_WITHIN_S
+            _enter(held, settings, catalog, _batches_of(source), give_up_at, shared=False)
+
+
+def _batches_of(source: str) -> str:
+    return f"batches of {source}"
 
 
 def is_shared(settings: Settings) -> bool:

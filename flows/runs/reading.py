@@ -15,7 +15,7 @@ from typing import Final
 from flows.metadata.sidecars import fetch_attached, has_same_sidecars
 from flows.runs.batch import PreparedBatch, Read, Workshop, failed_as, seen_as, unread_as
 from flows.runs.clock import Amounts
-from flows.runs.sources import DocumentTooLarge, DocumentUnreadable, Fetched
+from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, Fetched
 from index.plan import EXCLUDED_INSIDE, MEMBER, Known, Listed, Outcome, by_container, holds
 from parsers.document import Member, ParsedDocument
 from parsers.frames import Failure
@@ -202,7 +202,8 @@ class _Reader:
     def _fetch(self, listed: Listed) -> Fetched | Failure:
         limit = self._workshop.limits.max_file_mib
         try:
-            return fetch_attached(listed, limit * _MIB)
+            with self._workshop.gate.turn():
+                return fetch_attached(listed, limit * _MIB)
         except DocumentUnreadable as error:
             return Failure(Reason.SOURCE_UNREADABLE, str(error))
         except DocumentTooLarge as error:

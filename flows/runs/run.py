@@ -16,7 +16,8 @@ from flows.alerts.telling import RunEnd, deliver_pending, settle_alerts, tell_of
 from flows.errors import Interrupted, RunFailed
 from flows.freshness.looks import record_freshness
 from flows.metadata.verdicts import verdicts_of_run
-from flows.runs.clock import StageClock
+from flows.runs.clock import StageClock, StageRecord
+from flows.runs.gate import OPEN, Gate
 from flows.runs.outages import persistently
 from flows.runs.progress import Progress
 from flows.runs.report import RunReport, Tally
@@ -30,6 +31,7 @@ from index.catalog.history import add_totals
 from index.catalog.runs import RunKind, RunState
 from index.catalog.staleness import mark_stale
 from index.errors import StoreUnavailable
+from index.pacing import NOTHING_LEFT, Left
 from index.plan import Expectation, Known, rules
 from index.stores import Index
 from parsers.reasons import Reason
@@ -56,6 +58,18 @@ class Attempt:
     """Of a uri, the media type to take it for; empty if it is to say itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was done for a run in another process; can be pickled."""
+
+    tally: Tally
+    n_members: int
+    """Documents that were found besides the listed ones, inside of them."""
+    removed: tuple[Known, ...]
+    retired: tuple[Known, ...]
+    stages: Mapping[str, StageRecord]
+
+
 @dataclass(slots=True)
 class Run:
     """What a run works with, and what it has done so far."""
@@ -70,9 +84,13 @@ class Run:
     attempt: Attempt = Attempt()
     """What is different in it from what the settings say."""
     clock: StageClock = field(default_factory=lambda: StageClock(stage_span))
+    gate: Gate = OPEN
+    """What requests to the source wait at."""
     listed_at: datetime | None = None
     """When it began to list the source."""
     n_found: int = 0
+    left: Left = NOTHING_LEFT
+    """What it will not read for want of room."""
     took_over: Sequence[str] = ()
     """Runs of the same source that had been killed."""
     withheld: Sequence[str] = ()
@@ -103,6 +121,17 @@ class Run:
             self._tally = self._tally + part
             self.n_found += n_members
         self.progress.documents_done(part.outcomes.total())
+
+    def part(self) -> Part:
+        """What this has done, for the run in another process that it is a part of."""
+        removed, retired = tuple(self.removed_members), tuple(self.retired_members)
+        return Part(self._tally, self.n_found, removed, retired, self.clock.records())
+
+    def add(self, part: Part) -> None:
+        """Add what was done in another process, but for the time that it took."""
+        self.count(part.tally, n_members=part.n_members)
+        self.removed_members += part.removed
+        self.retired_members += part.retired
 
     def check(self) -> None:
         """Raise `Interrupted` if the run is to stop."""
@@ -175,7 +204,7 @@ class Run:
             # To read some documents again says nothing of the others.
             ended_well = report.state not in (RunState.FAILED, RunState.INTERRUPTED)
             if ended_well and self.kind is RunKind.INGEST:
-                run_rows.mark_succeeded(connection, self.source.name, now)
+                run_rows.mark_succeeded(connection, self.source.name, now, self.left)
             mark_stale(connection, self.source.name, now)
             record_freshness(connection, self.source.name, self.source.freshness.objective, now)
             # It may have been recorded, and only the answer to that been lost.

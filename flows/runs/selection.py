@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from flows.errors import UsageError
+from flows.runs.secrecy import holds_secret
 from flows.settings import Settings, SourceSettings
 from index.catalog.database import Catalog
 from index.catalog.runs import find_source
@@ -22,6 +23,11 @@ def select_source(settings: Settings, catalog: Catalog, named: str) -> SourceSet
     if configured := settings.source(named):
         return configured
     require_place(settings, named)
+    if holds_secret(named):
+        raise UsageError(
+            "the URL holds a password or a token, and would be shown: "
+            "leave that to the environment or to fsspec's configuration"
+        )
     root = named if "://" in named else str(Path(named).resolve())
     same_place = next((s for s in settings.sources if s.uri.rstrip("/") == root), None)
     return same_place or SourceSettings(name=_name(settings, catalog, root), uri=root)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from index.batching import batches
 from index.catalog import tables
 from index.catalog.upsert import upsert
+from index.pacing import NOTHING_LEFT, Left
 
 
 class RunState(StrEnum):
@@ -116,11 +117,35 @@ def mark_checked(connection: Connection, source: str, now: datetime) -> None:
     connection.execute(update.values(last_check_at=now))
 
 
-def mark_succeeded(connection: Connection, source: str, now: datetime) -> None:
-    """Note that a run over the source ended without failing."""
+def mark_succeeded(
+    connection: Connection, source: str, now: datetime, left: Left = NOTHING_LEFT
+) -> None:
+    """Note that a run over the source ended without failing, and what it left to the next."""
     row = tables.source.c
-    update = sa.update(tables.source).where(row.name == source)
-    connection.execute(update.values(last_success_at=now, complete_as_of=row.last_check_at))
+    before = find_source(connection, source)
+    connection.execute(
+        sa.update(tables.source)
+        .where(row.name == source)
+        .values(
+            last_success_at=now,
+            complete_as_of=row.last_check_at,
+            n_left=left.n_documents,
+            left_since=before and _left_since(before, left),
+        )
+    )
+
+
+def _left_since(before: RowMapping, left: Left) -> datetime | None:
+    """Since when the oldest of the documents waits that are left.
+
+    Not since before the source was last complete, for what had changed until then is searchable;
+    nor, if it never was, since before it was followed.
+    """
+    if not left.n_documents:
+        return None
+    earliest: datetime
+    earliest = before["left_since"] or before["complete_as_of"] or before["first_seen_at"]
+    return max(earliest, left.oldest_change or earliest)
 
 
 def record_outcomes(

@@ -41,6 +41,10 @@ source = sa.Table(
     sa.Column("last_check_at", UtcDateTime, comment="last time that it was listed"),
     sa.Column("last_success_at", UtcDateTime, comment="end of the last run that did not fail"),
     sa.Column("complete_as_of", UtcDateTime, comment="when that run began to list it"),
+    sa.Column(
+        "n_left", sa.Integer, nullable=False, server_default="0", comment="that run had no room for"
+    ),
+    sa.Column("left_since", UtcDateTime, comment="oldest change among these; null without any"),
 )
 
 run = sa.Table(

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.proof
 WRITER = """
 import sys, time, pathlib
 from tests.fakes import FakeEmbedder
-import flows.wiring, flows.runs.indexing, flows.ingest
+import flows.wiring, flows.runs.batch_work, flows.ingest
 from flows.errors import UserError
 flows.wiring.Embedder = FakeEmbedder
-real = flows.runs.indexing.publish
+real = flows.runs.batch_work.publish
 def publish(*arguments):
     time.sleep(float(sys.argv[4]))
     return real(*arguments)
-flows.runs.indexing.publish = publish
+flows.runs.batch_work.publish = publish
 print("ready", flush=True)
 sys.stdin.readline()
 try:

@@ -66,7 +66,7 @@ def test_a_failed_run_and_its_alert_are_events_on_the_source(
 ):
     (folder / "leave.md").write_text("# Leave\n")
     with monkeypatch.context() as broken:
-        broken.setattr("flows.runs.indexing.prepare", None)
+        broken.setattr("flows.runs.batch_work.prepare", None)
         ingest("handbook", config=str(config))
     ingest("handbook", config=str(config))
     assert names(sent) == [

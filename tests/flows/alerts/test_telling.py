@@ -129,7 +129,7 @@ def test_a_defect_is_told_by_its_name_alone(run, folder, webhook, monkeypatch):
     def broken(*arguments: object) -> None:
         raise KeyError(WORDS)
 
-    monkeypatch.setattr("flows.runs.indexing.prepare", broken)
+    monkeypatch.setattr("flows.runs.batch_work.prepare", broken)
     (folder / "leave.md").write_text(PAGE)
     assert run()["state"] == "failed"
     (message,) = webhook.messages

@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.runs.sources import (
-    DocumentTooLarge,
-    DocumentUnreadable,
-    SourceUnreadable,
-    fetch,
-    list_source,
-)
+from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, SourceUnreadable
+from flows.runs.sources import fetch, list_source
 
 STATE = Path("/nowhere/state")
 
