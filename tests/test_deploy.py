@@ -14,6 +14,8 @@ import yaml
 from flows.settings import load_settings
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.proof
+
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -26,6 +26,7 @@ N_DOCUMENTS = 200
 N_WORKERS = 2
 
 pytestmark = [
+    pytest.mark.proof,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
@@ -138,7 +139,6 @@ def local(
         return report, remembered(load_settings(state_dir=tmp_path / "local"))
 
 
-@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_a_worker_that_is_killed_changes_nothing_of_what_comes_of_a_run(
     dask, cluster, folder, state, tmp_path, monkeypatch
@@ -170,7 +170,6 @@ def test_a_worker_that_is_killed_changes_nothing_of_what_comes_of_a_run(
     assert list((state / "texts").glob(".run-*")) == []
 
 
-@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_workers_that_do_not_see_the_texts_say_so(dask, folder, state, monkeypatch):
     write_pages(folder, 3)
@@ -211,7 +210,6 @@ def test_a_run_waits_for_batches_of_the_one_before(database, state, monkeypatch)
     assert ended == ["batches", "next run"]
 
 
-@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_rays_workers_do_the_same(prefect, database, chroma, folder, state, tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")

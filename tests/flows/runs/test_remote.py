@@ -21,6 +21,7 @@ from tests.flows.conftest import Ingest
 from tests.stores import BUCKET, ObjectStore, WebFolder
 
 pytestmark = [
+    pytest.mark.proof,
     # Clients of remote stores leave their connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
