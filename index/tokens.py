@@ -1,9 +1,19 @@
 """Counting the tokens of texts as the embedding model does, without loading the model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text and what a model reads of it."""
+
+    text: str
+    ids: Sequence[int]
+    """Of its tokens, special ones included."""
 
 
 class TokenCounter:
@@ -25,6 +35,17 @@ class TokenCounter:
         """Tokens of each text, without special ones."""
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in encodings]
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """What the model reads of each text; one may have more tokens than it can read."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        return [Encoded(text, one.ids) for text, one in zip(texts, encodings, strict=True)]
+
+    def cut_to_fit(self, text: str) -> list[int]:
+        """The ids of a text's tokens, special ones included, without those that are too many."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        encoding.truncate(self.capacity)
+        return list(self._tokenizer.post_process(encoding).ids)
 
     def starts(self, text: str) -> list[int]:
         """Where each token of `text` begins: 0-based offsets in code points."""
