@@ -1,8 +1,11 @@
 """Ways to run a model: what is exported, what is refused, and that no two are mixed."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,11 +36,10 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    """Where the default model's exported form is, made by two at once."""
-    made = tmp_path_factory.mktemp("models")
+    """Where the default model's exported form is."""
+    made: Path = tmp_path_factory.mktemp("models")
     model = find_model(DEFAULT_MODEL)
-    with ThreadPoolExecutor(2) as both:
-        list(both.map(lambda _: ensure_exported(model.folder, model.weights, made), range(2)))
+    ensure_exported(model.folder, model.weights, made)
     return made
 
 
@@ -62,10 +64,37 @@ def rewrite(file: Path, **changes: object) -> None:
     file.write_text(json.dumps({**held, **changes}))
 
 
-def test_two_processes_that_export_at_once_leave_one_whole_form(home):
+def test_an_exported_form_is_whole_and_near_the_model(home):
     (form,) = home.iterdir()
     assert {one.name for one in form.iterdir()} == {"model.onnx", "agreement.json"}
     assert agreement_of(form).mean_cosine > 0.993
+
+
+def test_many_that_export_at_once_leave_one_whole_form(tmp_path, monkeypatch):
+    together = threading.Barrier(4)
+
+    def export(folder: Path, made: Path, refusal: Path) -> None:
+        for name in ("model.onnx", "agreement.json"):
+            (made / name).write_text("made")
+        together.wait()
+
+    monkeypatch.setattr("index.backends.exporting._export", export)
+    with ThreadPoolExecutor(4) as some:
+        forms = list(
+            some.map(lambda _: ensure_exported(Path("m"), "w", tmp_path / "home"), range(4))
+        )
+    assert set(forms) == set((tmp_path / "home").iterdir())
+    assert len(list(forms[0].iterdir())) == 2
+
+
+def test_what_killed_processes_left_unfinished_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("index.backends.exporting._export", lambda *given: None)
+    old, new = tmp_path / ".new-old", tmp_path / ".new-recent"
+    for one in (old, new):
+        one.mkdir()
+    os.utime(old, (0, 0))
+    ensure_exported(Path("m"), "w", tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_vectors_in_eight_bits_are_near_the_models_own_in_order_and_of_unit_length(quantized):
@@ -126,12 +155,10 @@ def test_a_model_that_was_refused_is_tried_again_with_other_libraries(tmp_path):
     assert why_refused("w" * 16, tmp_path) is None
 
 
-def test_a_model_whose_export_fails_is_not_held_to_be_unsuited(tmp_path):
-    folder = copy_of_model(tmp_path / "model")
-    (folder / "model.safetensors").unlink()
-    (folder / "model.safetensors").write_bytes(b"damaged")
+def test_a_model_whose_export_fails_is_not_held_to_be_unsuited(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
     with pytest.raises(NotExportable, match="ended with 1"):
-        ensure_exported(folder, "w" * 16, tmp_path / "models")
+        ensure_exported(tmp_path, "w" * 16, tmp_path / "models")
     assert why_refused("w" * 16, tmp_path / "models") is None
     assert not list((tmp_path / "models").iterdir())
 
