@@ -2,39 +2,47 @@
 
     python benchmarks/ingest.py FOLDER [--runs 3] [--unchanged 20000]
 
-Prints, for FOLDER: the seconds of a whole cold run (without Prefect's start), the seconds of
-`SentenceTransformer.encode` alone over the same chunks sorted by length, interleaved in one
-process, and their ratio; the seconds of our own batches, which are sorted by tokens, alone; then
-the seconds of a run that finds nothing changed, for FOLDER and for a generated folder of small
-files.
+Prints, for a copy of FOLDER: the seconds of a whole cold run (without Prefect's start, with a model
+that was exported before), those of the same backend over the same chunks alone, and those of
+`SentenceTransformer.encode` alone over the same chunks sorted by length, which is torch in fp32;
+interleaved in one process, with their ratios, and the share of padding in what the model reads.
+Then the seconds of runs that find nothing changed, and nothing but the files' times, for the copy
+and for a generated folder of small files.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from flows.models import choose_model
 from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
 from flows.wiring import open_stores
+from index.backends.batching import padding_share
+from index.backends.transformer import load_transformer
 from index.catalog.chunks import load_chunks
 from index.catalog.tables import chunk
 from index.chunking import chunk_document
-from index.embedding import Embedder, find_model
+from index.embedding import Embedder
 
 
 def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder, prefect_server(Path(folder) / "server"):
-        _cold(arguments.folder, Path(folder), arguments.runs)
-        _unchanged(arguments.folder, Path(folder) / "unchanged", 3)
+        documents = Path(shutil.copytree(arguments.folder, Path(folder) / "documents"))
+        _cold(documents, Path(folder), arguments.runs)
+        _unchanged(documents, Path(folder) / "unchanged", 3)
         if arguments.unchanged:
             many = Path(folder) / "many"
-            _generate(many, arguments.unchanged)
+            generate(many, arguments.unchanged)
             _unchanged(many, Path(folder) / "many-state", 3)
 
 
@@ -46,57 +54,102 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@dataclass(frozen=True, slots=True)
+class _Cold:
+    """Seconds of one round."""
+
+    whole: float
+    backend: float
+    """Alone, over the same chunks."""
+    fp32: float
+    """`SentenceTransformer.encode` alone, over the same chunks."""
+
+    def __str__(self) -> str:
+        return (
+            f"whole {self.whole:.1f} s, backend alone {self.backend:.1f} s, fp32 alone "
+            f"{self.fp32:.1f} s; ratios {self.to_backend:.3f} and {self.to_fp32:.3f}"
+        )
+
+    @property
+    def to_backend(self) -> float:
+        return self.whole / self.backend
+
+    @property
+    def to_fp32(self) -> float:
+        return self.whole / self.fp32
+
+
 def _cold(folder: Path, scratch: Path, n_runs: int) -> None:
-    embedder = Embedder(find_model(load_settings().index.model))
+    models = scratch / "models"
+    settings = load_settings(state_dir=scratch)
+    embedder = Embedder(choose_model(settings).model)
     embedder.load()
-    whole, pure, tight, reports = [], [], [], []
+    fp32 = load_transformer(embedder.files.folder)
+    rounds = []
     for number in range(n_runs):
         state = scratch / f"cold-{number}"
+        if models.is_dir():
+            shutil.copytree(models, state / "models")
         report = _ingest(folder, state)
         texts = list(_embedded_texts(state))
-        pure.append(_seconds_of_encode(embedder, sorted(texts, key=len)))
-        started = time.perf_counter()
-        embedder.embed(texts)
-        tight.append(time.perf_counter() - started)
-        whole.append(report["seconds"]["total"])
-        reports.append(report)
+        by_length = sorted(texts, key=len)
+        alone = _seconds(partial(embedder.embed, texts))
+        pure = _seconds(partial(fp32.encode, by_length, batch_size=32, show_progress_bar=False))
+        rounds.append(_Cold(report["seconds"]["total"], alone, pure))
         shutil.rmtree(state)
-        ratio = whole[-1] / pure[-1]
-        print(
-            f"run {number + 1}: whole {whole[-1]:.1f} s, pure {pure[-1]:.1f} s, ratio {ratio:.3f}; "
-            f"our batches alone {tight[-1]:.1f} s, ratio {whole[-1] / tight[-1]:.3f}"
-        )
-    ratios = [w / p for w, p in zip(whole, pure, strict=True)]
-    last = reports[-1]
-    print(f"documents {last['documents']}")
-    print(f"chunks embedded {last['chunks']['embedded']}, tokens {last['tokens']['embedded']}")
-    print(f"stages of the last run {last['seconds']}")
+        print(f"run {number + 1}: {rounds[-1]}; load {os.getloadavg()[0]:.1f}")
+    sizes = [len(one.ids) for one in embedder.counter.encode(texts)]
+    print(f"documents {report['documents']}, run by {embedder.files.backend}")
+    print(f"chunks embedded {report['chunks']['embedded']}, tokens {report['tokens']['embedded']}")
+    print(f"padding {padding_share(sizes, embedder.batch_tokens):.1%} of what the model reads")
+    print(f"stages of the last run {report['seconds']}")
     print(
-        f"medians of {n_runs}: whole {statistics.median(whole):.1f} s, "
-        f"pure encode {statistics.median(pure):.1f} s, ratio {statistics.median(ratios):.3f}; "
-        f"our batches alone {statistics.median(tight):.1f} s"
+        f"medians of {n_runs}: {_median(one.whole for one in rounds):.1f} s, "
+        f"{_median(one.backend for one in rounds):.1f} s, "
+        f"{_median(one.fp32 for one in rounds):.1f} s; ratios "
+        f"{_median(one.to_backend for one in rounds):.3f} to the backend alone, "
+        f"{_median(one.to_fp32 for one in rounds):.3f} to fp32 alone"
     )
 
 
-def _seconds_of_encode(embedder: Embedder, texts: list[str]) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
-    embedder._loaded().encode(texts, batch_size=32, show_progress_bar=False)
+    work()
     return time.perf_counter() - started
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
 
 
 def _unchanged(folder: Path, state: Path, n_runs: int) -> None:
     n_files = _ingest(folder, state)["documents"]["found"]
     time.sleep(2.5)  # What was written less than 2 s before it was read is read once more.
     _ingest(folder, state)
-    seconds = []
-    for _ in range(n_runs):
-        report = _ingest(folder, state)
-        assert report["chunks"]["made"] == report["chunks"]["written"] == 0, report
-        seconds.append(report["seconds"])
-    total = statistics.median(one["total"] for one in seconds)
-    scan = statistics.median(one["scan"] for one in seconds)
+    _print_idle("nothing changed", n_files, [_idle(folder, state) for _ in range(n_runs)])
+    touched = []
+    for number in range(n_runs):
+        at = time.time() - 3600 * (number + 1)
+        for file in folder.rglob("*"):
+            os.utime(file, (at, at))
+        touched.append(_idle(folder, state))
+    _print_idle("touched only", n_files, touched)
+
+
+def _idle(folder: Path, state: Path) -> dict[str, float]:
+    """The seconds of a run that has nothing to write."""
+    report = _ingest(folder, state)
+    chunks = report["chunks"]
+    assert chunks["embedded"] == chunks["written"] == chunks["deleted"] == 0, report
+    seconds: dict[str, float] = report["seconds"]
+    return seconds
+
+
+def _print_idle(name: str, n_files: int, seconds: Sequence[dict[str, float]]) -> None:
+    total = _median(one["total"] for one in seconds)
+    scan = _median(one["scan"] for one in seconds)
     print(
-        f"nothing changed, {n_files} files: {total:.2f} s ({1000 * total / n_files:.3f} ms a file)"
+        f"{name}, {n_files} files: {total:.2f} s ({1000 * total / n_files:.3f} ms a file)"
         f", of which listing and plan {scan:.2f} s"
     )
 
@@ -121,7 +174,7 @@ def _embedded_texts(state: Path) -> Iterator[str]:
                 yield one.embedding_text
 
 
-def _generate(folder: Path, n_files: int) -> None:
+def generate(folder: Path, n_files: int) -> None:
     for number in range(n_files):
         file = folder / f"{number // 1000:03d}" / f"{number:06d}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)

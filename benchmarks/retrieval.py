@@ -2,11 +2,13 @@
 
     python benchmarks/retrieval.py documents FOLDER   # docs/ and queries.jsonl: relevant documents
     python benchmarks/retrieval.py spans FOLDER       # docs/ and queries.jsonl: relevant spans
+    ... --backends torch onnx                         # one after the other, in fresh indexes
 
 `documents` ingests FOLDER/docs, asks the answerable questions of FOLDER/queries.jsonl, and prints
 recall@5 and MRR@10 by document, beside the same model over the same documents cut into 200-word
 pieces, with and without their first line, which is the title. `spans` prints how much of the
-relevant characters five chunks hold, and how much of what they hold is relevant.
+relevant characters five chunks hold, how much of what they hold is relevant, and how early the
+first chunk comes that holds any.
 
 A line of queries.jsonl has `question`, `relevant_doc_ids` (file names without suffix) and, for
 `spans`, `doc_id` and `spans` with `start` and `end`, 0-based characters of the file.
@@ -14,8 +16,9 @@ A line of queries.jsonl has `question`, `relevant_doc_ids` (file names without s
 
 import argparse
 import json
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,9 @@ from numpy.typing import NDArray
 from flows.orchestration.runtime import prefect_server
 from flows.settings import Settings, load_settings
 from flows.wiring import open_stores
+from index.backends.transformer import load_transformer
 from index.publishing import Index
-from index.search import search
+from index.search import Result, search
 
 _WORDS = 200
 
@@ -35,12 +39,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=["documents", "spans"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--backends", nargs="+", default=["auto"], metavar="BACKEND")
     arguments = parser.parse_args()
     lines = (arguments.folder / "queries.jsonl").read_text("utf-8").splitlines()
     queries = [json.loads(line) for line in lines]
+    for backend in arguments.backends:
+        os.environ["HEADWATER_INDEX__BACKEND"] = backend
+        _measure(arguments, queries)
+
+
+def _measure(arguments: argparse.Namespace, queries: Sequence[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as state:
         settings = _ingested(arguments.folder / "docs", Path(state))
         with open_stores(settings) as index:
+            print(f"run by {index.embedder.files.backend}")
             if arguments.kind == "documents":
                 answerable = [query for query in queries if query.get("answerable", True)]
                 _documents(index, arguments.folder / "docs", answerable)
@@ -80,7 +92,7 @@ def _pieces_ranking(
         for start in range(0, len(words), _WORDS):
             owners.append(file.stem)
             pieces.append(" ".join(words[start : start + _WORDS]))
-    model = index.embedder._loaded()
+    model = load_transformer(index.embedder.files.folder)
     vectors: NDArray[np.float32] = model.encode(pieces, normalize_embeddings=True)
     questions = model.encode([q["question"] for q in queries], normalize_embeddings=True)
     order = np.argsort(-(questions @ vectors.T), axis=1)[:, :50]
@@ -101,7 +113,7 @@ def _print_ranking(
 
 
 def _spans(index: Index, folder: Path, queries: Sequence[dict[str, Any]]) -> None:
-    recall, precision = [], []
+    recall, precision, ranks = [], [], []
     shifts = {file.stem: _shift(index, file) for file in folder.iterdir()}
     for query in queries:
         wanted = {
@@ -109,19 +121,26 @@ def _spans(index: Index, folder: Path, queries: Sequence[dict[str, Any]]) -> Non
             for span in query["spans"]
             for position in range(span["start"], span["end"])
         }
-        given = set()
-        for result in search(index, query["question"], 5):
-            name = Path(result.provenance.uri).stem
-            start = result.placement.char_start + shifts[name]
-            end = result.placement.char_end + shifts[name]
-            given.update((name, position) for position in range(start, end))
+        held = [_held(result, shifts) for result in search(index, query["question"], 10)]
+        ranks.append(next((rank for rank, one in enumerate(held, 1) if one & wanted), 0))
+        given = set[tuple[str, int]]().union(*held[:5])
         recall.append(len(wanted & given) / len(wanted))
         precision.append(len(wanted & given) / len(given))
     print(
         f"headwater: recall of spans at 5 {np.mean(recall):.4f}, "
         f"share of retrieved characters that are relevant {np.mean(precision):.4f}, "
+        f"recall@5 of any {np.mean([0 < rank <= 5 for rank in ranks]):.4f}, "
+        f"MRR@10 {np.mean([1 / rank if rank else 0 for rank in ranks]):.4f}, "
         f"{len(queries)} questions"
     )
+
+
+def _held(result: Result, shifts: Mapping[str, int]) -> set[tuple[str, int]]:
+    """The characters of a chunk: file and position."""
+    name = Path(result.provenance.uri).stem
+    start = result.placement.char_start + shifts[name]
+    end = result.placement.char_end + shifts[name]
+    return {(name, position) for position in range(start, end)}
 
 
 def _shift(index: Index, file: Path) -> int:

@@ -11,14 +11,17 @@ from typing import Final
 
 from flows.errors import UserError
 from flows.freshness.status import all_statuses
+from flows.models import preferred_backend, why_not_faster
 from flows.orchestration import runtime as prefect_runtime
 from flows.runs.fetched import SourceUnreadable
 from flows.runs.sources import list_source
 from flows.settings import Settings
 from flows.up.addresses import running
 from flows.wiring import has_state, make_state_dir, open_catalog
+from index.backends.backend import parts_of
 from index.catalog.alerts import undelivered
 from index.catalog.chunks import count_chunks
+from index.catalog.generations import live_generation
 from index.catalog.runs import RunState
 from index.embedding import ModelUnusable, find_model
 from index.errors import StoreUnavailable
@@ -31,6 +34,7 @@ _PACKAGES: Final = (
     "chromadb",
     "sentence-transformers",
     "torch",
+    "onnxruntime",
     "great-expectations",
     "pypdf",
     "sqlalchemy",
@@ -75,7 +79,19 @@ def _attempt(check: str, look: Callable[[], str]) -> Finding:
 
 def _model(settings: Settings) -> str:
     found = find_model(settings.index.model)
-    return f"{found.name}, revision {found.revision}, reads {found.window} tokens"
+    slow = why_not_faster(settings)
+    said = f"{found.name}, revision {found.revision}, reads {found.window} tokens"
+    return f"{said}; not run in eight bits: {slow}" if slow else f"{said}; {_backend(settings)}"
+
+
+def _backend(settings: Settings) -> str:
+    if not has_state(settings):
+        return f"a new index is made with {preferred_backend(settings)}"
+    with open_catalog(settings) as catalog, catalog.reading() as connection:
+        live = live_generation(connection)
+    if live is None:
+        return f"a new index is made with {preferred_backend(settings)}"
+    return f"the index is made with {parts_of(live.revision)[1]}"
 
 
 def _sandbox() -> str:

@@ -34,13 +34,13 @@ _BREATH_S: Final = 0.5
 
 def overview(settings: Settings) -> list[dict[str, Any]]:
     """Every generation that is kept up to date, and the one that the settings ask for."""
-    wanted = wanted_generation(settings)
     with open_catalog(settings) as catalog, catalog.reading() as connection:
         known = generation_rows.all_generations(connection)
         rows = [
             _row(one, one.state.value, chunk_rows.count_chunks(connection, generation=one.id))
             for one in known
         ]
+    wanted = wanted_generation(settings, known)
     if wanted.id not in {one.id for one in known}:
         rows.append(_row(wanted, "wanted", 0))
     return rows
@@ -130,16 +130,16 @@ def _only(settings: Settings, catalog: Catalog, target: Target) -> Iterator[Inde
 
 
 def _target(settings: Settings, catalog: Catalog) -> Target:
-    wanted = wanted_generation(settings)
     with catalog.reading() as connection:
+        wanted = wanted_generation(settings, generation_rows.all_generations(connection))
         known = generation_rows.find_generation(connection, wanted.id)
     if known is None or known.state is GenerationState.DROPPED:
-        return Target(wanted, open_embedder(wanted))
+        return Target(wanted, open_embedder(settings, wanted))
     if known.state is not GenerationState.BUILDING:
         raise UserError(
             f"generation {known.id} is built already ({known.state}): the settings ask for no other"
         )
-    return Target(known, open_embedder(known))
+    return Target(known, open_embedder(settings, known))
 
 
 def _begun(settings: Settings, catalog: Catalog) -> Target:

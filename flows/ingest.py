@@ -23,6 +23,7 @@ from flows.errors import RunFailed
 from flows.freshness.artifacts import publish_freshness
 from flows.metadata.corpus_checks import check_corpus, check_listing
 from flows.metadata.sidecars import attach, counted_as
+from flows.models import why_not_faster
 from flows.runs.batch_work import as_still_quarantined, rule_on_member
 from flows.runs.clock import Amounts
 from flows.runs.conversations import gather
@@ -122,12 +123,16 @@ def _ingest(
 
 
 def _notes(settings: Settings, index: Index) -> list[str]:
-    wanted = wanted_generation(settings)
-    if wanted.id in {target.generation.id for target in index.targets}:
-        return []
+    known = [target.generation for target in index.targets]
+    wanted = wanted_generation(settings, known)
+    slow = why_not_faster(settings)
+    notes = [f"the model is not run in eight bits: {slow}"] if slow else []
+    if wanted.id in {one.id for one in known}:
+        return notes
     return [
+        *notes,
         f"the settings ask for another generation, {wanted.model} with {wanted.chunker}: "
-        "headwater generation build, then promote; until then the one that is live is kept up"
+        "headwater generation build, then promote; until then the one that is live is kept up",
     ]
 
 

@@ -17,7 +17,7 @@ def find_now(
     words: str,
     k: int,
     source: str | None,
-    embedder_of: Callable[[Generation], Embedder] = open_embedder,
+    embedder_of: Callable[[Generation], Embedder] | None = None,
 ) -> list[Result]:
     """The chunks nearest in meaning to a question, the nearest first.
 
@@ -52,7 +52,7 @@ def find_as_of(
     k: int,
     source: str | None,
     moment: datetime,
-    embedder_of: Callable[[Generation], Embedder] = open_embedder,
+    embedder_of: Callable[[Generation], Embedder] | None = None,
 ) -> list[Result]:
     """What a search would have found at a moment.
 
@@ -66,7 +66,8 @@ def find_as_of(
             generation = find_generation(connection, reigning) if reigning else None
         if generation is None:
             raise nothing_ingested(settings, moment)
-        vector = embedder_of(generation).embed_question(words)
+        embedder = embedder_of(generation) if embedder_of else open_embedder(settings, generation)
+        vector = embedder.embed_question(words)
         return search_as_of(
             catalog,
             text_store(settings),

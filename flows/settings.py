@@ -188,6 +188,9 @@ class IndexSettings(Strict):
 
     model: str = DEFAULT_MODEL
     """A sentence-transformers model: a name or a folder."""
+    backend: Literal["auto", "torch", "onnx"] = "auto"
+    """What runs it: PyTorch, ONNX Runtime in eight bits, or whichever is faster on the machine that
+    makes the index."""
     chunk_tokens: Annotated[int, Field(ge=32, le=8192)] = 160
 
     @property
@@ -299,6 +302,14 @@ def with_limits(settings: Settings, limits: Mapping[str, float]) -> Settings:
     except ValidationError as error:
         raise SettingsError(_in_words(error, Path("limits"))) from error
     return settings.model_copy(update={"limits": changed})
+
+
+def with_backend(settings: Settings, backend: str | None) -> Settings:
+    """The same settings with another backend of the model, if one is given."""
+    if backend is None:
+        return settings
+    index = IndexSettings(**{**settings.index.model_dump(), "backend": backend})
+    return settings.model_copy(update={"index": index})
 
 
 def _in_words(error: ValidationError, file: Path) -> str:

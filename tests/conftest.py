@@ -23,6 +23,15 @@ settings.register_profile(
 settings.load_profile("default")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def torch_backend() -> Iterator[None]:
+    """Indexes are made with torch, in processes that tests start too: a state directory of its own
+    for each test would export the model for each."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HEADWATER_INDEX__BACKEND", "torch")
+        yield
+
+
 @pytest.fixture(scope="session")
 def samples() -> Path:
     return ROOT / "samples"

@@ -14,7 +14,10 @@ LAYERS = ("parsers", "index", "checks", "flows")
 HOMES = {
     "chromadb": {"index/vectors.py", "index/chroma/client.py"},
     "chromadb_rust_bindings": {"index/chroma/service.py"},
-    "sentence_transformers": {"index/embedding.py"},
+    "sentence_transformers": {"index/backends/transformer.py", "index/backends/export.py"},
+    "torch": {"index/backends/transformer.py", "index/backends/export.py"},
+    "onnx": {"index/backends/export.py"},
+    "onnxruntime": {"index/backends/quantized.py", "index/backends/export.py"},
     "great_expectations": {"checks/contract.py"},
     "office_oxide": {"parsers/office/legacy.py"},
     "apprise": {"flows/alerts/delivery.py"},

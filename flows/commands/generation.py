@@ -1,5 +1,6 @@
 """`headwater generation`: another model or chunker, built beside what is searched."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -19,6 +20,14 @@ app = typer.Typer(
 )
 
 GenerationId = Annotated[str, typer.Argument(metavar="ID", help="Its id, or the start of it.")]
+
+
+class Backend(StrEnum):
+    """What can run a model."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    ONNX = "onnx"
 
 
 @app.command("list")
@@ -44,6 +53,9 @@ def list_generations(config: Config = None, state: State = None, as_json: AsJson
 @app.command()
 def build(
     dry_run: Annotated[bool, typer.Option("--estimate", help="Only say what it costs.")] = False,
+    backend: Annotated[
+        Backend | None, typer.Option(help="What runs the model, in place of the settings.")
+    ] = None,
     config: Config = None,
     state: State = None,
     wait: Wait = 0,
@@ -58,12 +70,14 @@ def build(
 
         headwater generation build --estimate
         headwater generation build
+        headwater generation build --backend onnx
     """
     with told_in_one_line():
         from flows import console
         from flows.generations import build_generation, estimate_generation
+        from flows.settings import with_backend
 
-        settings = settings_with_state(config, state)
+        settings = with_backend(settings_with_state(config, state), backend)
         estimate = estimate_generation(settings)
         if dry_run:
             print_json(estimate) if as_json else console.show_fields(estimate)

@@ -84,7 +84,7 @@ class Stores:
     def _embedder(self, generation: Generation) -> Embedder:
         with self._model_lock:
             if generation.id not in self._embedders:
-                self._embedders = {generation.id: open_embedder(generation)}
+                self._embedders = {generation.id: open_embedder(self.settings, generation)}
             return self._embedders[generation.id]
 
     def _shut(self) -> None:
