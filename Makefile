@@ -22,8 +22,8 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not proof"
 
-# What takes minutes to show: the commands of the README, `headwater up`, kills, outages, two at once,
-# erasing, eight snapshots.
+# What takes minutes to show: whole runs and their alerts, the commands of the README, `headwater up`,
+# kills, outages, two at once, erasing, eight snapshots, remote stores, other machines.
 test-proofs: $(VENV)/installed-for-tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m proof
 

@@ -15,6 +15,8 @@ from index.backends.backend import Backend, parts_of
 from index.backends.exporting import NotExportable
 from tests.fakes import FakeEmbedder
 
+pytestmark = pytest.mark.proof
+
 PAGE = "# Leave\n\nLeave accrues every month.\n"
 
 

@@ -13,6 +13,8 @@ from flows.errors import UsageError
 from flows.reprocess import given_passwords
 from tests.documents import encrypted_pdf, pdf, zipped
 
+pytestmark = pytest.mark.proof
+
 PASSWORD = "correct-horse-battery"
 PAGE = "# Leave\n\nAnnual leave accrues.\n"
 

@@ -10,6 +10,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as messages
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as service
 
+pytestmark = pytest.mark.proof
+
 
 class Collector(service.TraceServiceServicer):
     """Keeps the spans that it is sent."""

@@ -9,6 +9,8 @@ import yaml
 from flows.alerts.events import PAYLOADS, EventName
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.proof
+
 BAD = b"%PDF-1.4 nothing"
 
 

@@ -29,6 +29,8 @@ from tests.conftest import ROOT
 from tests.flows.conftest import SECRET
 from tests.receivers import MailServer
 
+pytestmark = pytest.mark.proof
+
 BAD = b"%PDF-1.4 nothing"
 PAGE = "# Leave\n\nAnnual leave accrues.\n"
 WORDS = "xylographer quillwort"

@@ -20,6 +20,8 @@ from index.catalog.chunks import count_chunks
 from tests.documents import pdf, zipped
 from tests.fakes import FakeEmbedder
 
+pytestmark = pytest.mark.proof
+
 PAGE = "# Leave\n\nAnnual leave accrues.\n"
 BAD = b"%PDF-1.4 nothing"
 

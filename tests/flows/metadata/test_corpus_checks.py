@@ -14,6 +14,8 @@ from index.catalog import tables
 from tests.flows.test_cli import call, lines
 from tests.flows.test_ingest import contents, found
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture
 def run(ingest, tmp_path):

@@ -20,6 +20,8 @@ from index.catalog.quarantine import unresolved
 from tests.documents import zipped
 from tests.flows.test_ingest import contents, found
 
+pytestmark = pytest.mark.proof
+
 OWNER = "[sources.metadata.owner]\nrequired = true\n"
 
 

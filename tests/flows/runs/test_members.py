@@ -15,6 +15,8 @@ from parsers.contract import ParseOptions
 from tests.documents import pdf, word
 from tests.flows.test_ingest import contents, settled
 
+pytestmark = pytest.mark.proof
+
 PAGE = "# Leave\n\nAnnual leave accrues.\n"
 
 

@@ -15,6 +15,8 @@ from flows.wiring import open_catalog, open_stores
 from index.catalog.documents import find_by_uri, versions_of
 from tests.flows.conftest import Ingest
 
+pytestmark = pytest.mark.proof
+
 HOUR = 3600
 
 
