@@ -166,7 +166,7 @@ def _embedded_texts(state: Path) -> Iterator[str]:
     with open_stores(settings) as index:
         with index.catalog.reading() as connection:
             ids = list(connection.scalars(chunk.select().with_only_columns(chunk.c.id)))
-            keys = {text_key for *_, text_key in load_chunks(connection, ids).values()}
+            keys = {held.text_key for held in load_chunks(connection, ids).values()}
         for key in keys:
             document = index.texts.get(key)
             assert document is not None

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.backends.exporting import MODEL_FILE, agreement_of
-from index.importing import IMPORTING
 from index.tokens import Encoded, TokenCounter
 
 _BATCH: Final = 1_024
@@ -28,19 +27,19 @@ class Quantized:
             exported: The folder that `ensure_exported` made.
             counter: The model's tokenizer.
         """
-        with IMPORTING:
-            from onnxruntime import InferenceSession, SessionOptions
+        # Shares no library with those that `IMPORTING` is for: it need not wait for them.
+        from onnxruntime import InferenceSession, SessionOptions
 
-            options = SessionOptions()
-            options.intra_op_num_threads = n_processors()
-            # Threads that wait in a loop take processors from the workers that parse.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            # Processors without instructions for such numbers would overflow in sixteen bits, and
-            # make other vectors than those that have them.
-            options.add_session_config_entry("session.x64quantprecision", "1")
-            self._session = InferenceSession(
-                str(exported / MODEL_FILE), options, providers=["CPUExecutionProvider"]
-            )
+        options = SessionOptions()
+        options.intra_op_num_threads = n_processors()
+        # Threads that wait in a loop take processors from the workers that parse.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Processors without instructions for such numbers would overflow in sixteen bits, and make
+        # other vectors than those that have them.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        self._session = InferenceSession(
+            str(exported / MODEL_FILE), options, providers=["CPUExecutionProvider"]
+        )
         self._padding = agreement_of(exported).padding
         self._counter = counter
 
