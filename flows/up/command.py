@@ -16,7 +16,7 @@ from flows.up.addresses import Addresses, only_one, publish
 from flows.up.parts import make_parts
 from flows.up.ports import taken_ports
 from flows.up.supervisor import Supervisor
-from flows.wiring import make_state_dir
+from flows.wiring import make_state_dir, open_catalog
 from index.chroma.client import lock_or_address
 from index.chroma.service import announce
 
@@ -54,6 +54,8 @@ def put_up(
         _folder(settings, ports.addresses.vectors) as lock,
     ):
         be_quiet()
+        with open_catalog(settings):
+            pass  # Made now: the pages show sources that nothing has been read of.
         if not is_configured():
             use_home(settings.state_dir)
         addresses = ports.addresses

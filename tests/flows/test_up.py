@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -135,7 +136,9 @@ def test_all_parts_answer_on_loopback_within_half_a_minute(up, capsys):
         print(f"\nheadwater up after {up.told['seconds']} s", file=sys.stderr)
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     assert busy or up.told["seconds"] < START_S
-    assert {"prefect", "vectors", "worker"} <= set(up.told["processes"])
+    assert {"prefect", "vectors", "worker", "dashboard"} <= set(up.told["processes"])
+    with urllib.request.urlopen(up.told["dashboard"], timeout=30) as page:
+        assert "docs" in page.read().decode()
     listening = {
         connection.laddr.ip
         for process in up.processes()
