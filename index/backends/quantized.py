@@ -1,8 +1,8 @@
 """Running a model's exported form, in eight-bit numbers, with ONNX Runtime.
 
 Each text is read alone, as many at once as there are processors. What numbers are rounded to
-depends on the largest of them: read together, texts would change each other's vectors, by as much as
-rounding does. It is faster, too: nothing is padded, and no processor waits for another.
+depends on the largest of them: read together, texts would change each other's vectors, by as much
+as rounding does. It is faster, too: nothing is padded, and no processor waits for another.
 """
 
 import os
