@@ -26,6 +26,7 @@ from flows.models import choose_model
 from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
 from flows.wiring import open_stores
+from index.backends.backend import Backend
 from index.backends.batching import padding_share
 from index.backends.transformer import load_transformer
 from index.catalog.chunks import load_chunks
@@ -98,10 +99,9 @@ def _cold(folder: Path, scratch: Path, n_runs: int) -> None:
         rounds.append(_Cold(report["seconds"]["total"], alone, pure))
         shutil.rmtree(state)
         print(f"run {number + 1}: {rounds[-1]}; load {os.getloadavg()[0]:.1f}")
-    sizes = [len(one.ids) for one in embedder.counter.encode(texts)]
     print(f"documents {report['documents']}, run by {embedder.files.backend}")
     print(f"chunks embedded {report['chunks']['embedded']}, tokens {report['tokens']['embedded']}")
-    print(f"padding {padding_share(sizes, embedder.batch_tokens):.1%} of what the model reads")
+    print(f"padding {_padding(embedder, texts):.1%} of what the model reads")
     print(f"stages of the last run {report['seconds']}")
     print(
         f"medians of {n_runs}: {_median(one.whole for one in rounds):.1f} s, "
@@ -110,6 +110,13 @@ def _cold(folder: Path, scratch: Path, n_runs: int) -> None:
         f"{_median(one.to_backend for one in rounds):.3f} to the backend alone, "
         f"{_median(one.to_fp32 for one in rounds):.3f} to fp32 alone"
     )
+
+
+def _padding(embedder: Embedder, texts: Sequence[str]) -> float:
+    if embedder.files.backend is Backend.ONNX_INT8:
+        return 0.0  # It reads each text alone.
+    sizes = [len(one.ids) for one in embedder.counter.encode(texts)]
+    return padding_share(sizes, embedder.batch_tokens)
 
 
 def _seconds(work: Callable[[], object]) -> float:

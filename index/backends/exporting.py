@@ -38,8 +38,6 @@ class Agreement:
 
     mean_cosine: float
     smallest_cosine: float
-    padding: int
-    """Id of the token that fills up shorter texts."""
 
 
 def ensure_exported(folder: Path, weights: str, home: Path) -> Path:
