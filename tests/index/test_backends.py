@@ -25,6 +25,7 @@ from index.backends.exporting import (
 )
 from index.embedding import DEFAULT_MODEL, Embedder, ModelUnusable, TextTooLong, find_model
 from index.identity import embedding_key, generation_id
+from tests.conftest import ROOT
 
 TEXTS = [
     "How do I book travel?",
@@ -130,6 +131,20 @@ def test_a_search_in_eight_bits_imports_no_torch(home):
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
+
+
+def test_onnx_runtime_leaves_nothing_behind_for_its_makers(home, tmp_path):
+    code = f"""if True:
+        from pathlib import Path
+        from index.backends.backend import Backend
+        from index.embedding import DEFAULT_MODEL, Embedder, find_model
+        model = find_model(DEFAULT_MODEL).run_by(Backend.ONNX_INT8, Path({str(home)!r}))
+        Embedder(model).embed(["words"])
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_an_exported_form_is_made_once(home):
