@@ -29,6 +29,7 @@ from flows.orchestration.runtime import prefect_server
 from flows.settings import Settings, load_settings
 from flows.wiring import open_stores
 from index.backends.transformer import load_transformer
+from index.catalog.documents import page_of_versions
 from index.publishing import Index
 from index.search import Result, search
 
@@ -43,9 +44,10 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = (arguments.folder / "queries.jsonl").read_text("utf-8").splitlines()
     queries = [json.loads(line) for line in lines]
-    for backend in arguments.backends:
-        os.environ["HEADWATER_INDEX__BACKEND"] = backend
-        _measure(arguments, queries)
+    with tempfile.TemporaryDirectory() as home, prefect_server(Path(home)):
+        for backend in arguments.backends:
+            os.environ["HEADWATER_INDEX__BACKEND"] = backend
+            _measure(arguments, queries)
 
 
 def _measure(arguments: argparse.Namespace, queries: Sequence[dict[str, Any]]) -> None:
@@ -61,10 +63,9 @@ def _measure(arguments: argparse.Namespace, queries: Sequence[dict[str, Any]]) -
 
 
 def _ingested(folder: Path, state: Path) -> Settings:
-    with prefect_server(state):
-        from flows.ingest import ingest
+    from flows.ingest import ingest
 
-        report = ingest(str(folder), state=str(state))
+    report = ingest(str(folder), state=str(state))
     print(f"documents {report['documents']}, chunks {report['chunks']['made']}")
     return load_settings(state_dir=state)
 
@@ -145,12 +146,10 @@ def _held(result: Result, shifts: Mapping[str, int]) -> set[tuple[str, int]]:
 
 def _shift(index: Index, file: Path) -> int:
     """How many characters of the file stand before the version's text (front matter)."""
-    from index.catalog.documents import find_by_uri, find_version
-
     with index.catalog.reading() as connection:
-        (document,) = find_by_uri(connection, file.name)
-        version = find_version(connection, document["current_version"])
-    stored = index.texts.get(version["text_key"])
+        versions = page_of_versions(connection, "", 10_000)
+    (key,) = (one.text_key for one in versions if one.provenance.uri == file.name)
+    stored = index.texts.get(key)
     assert stored is not None
     raw = file.read_bytes().decode("utf-8")
     shift = raw.find(stored.text)
