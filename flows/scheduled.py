@@ -1,5 +1,6 @@
 """Flows that keep the stores in order, for schedules."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -135,19 +136,26 @@ def canary(
         StoreUnavailable: The catalog failed.
     """
     settings = load_settings(Path(config) if config else None, Path(state) if state else None)
-    allowed = [one.name for one in settings.sources if one.canary.enabled]
+    chosen = [
+        one
+        for one in settings.sources
+        if (one.canary.enabled if source is None else one.name == source)
+    ]
+    if source is not None and not chosen:
+        raise UserError(f"there is no source {source} in the settings")
     found = []
-    for name in allowed if source is None else [source]:
-        configured = settings.source(name) or SourceSettings(name=name, uri="")
-        patience = configured.freshness.warn_after.total_seconds()
-        follow = None
-        if configured.schedule is None:
-            from flows.ingest import ingest
-
-            follow = partial(ingest, name, config, state, wait_s=wait_s)
-        found.append(
-            fly(settings, name, follow, timeout_s=timeout_s or patience, every_s=_CANARY_POLL_S)
-        )
+    for one in chosen:
+        patience = one.freshness.warn_after.total_seconds() if timeout_s is None else timeout_s
+        follow = _run_over(one, config, state, wait_s) if one.schedule is None else None
+        found.append(fly(settings, one.name, follow, timeout_s=patience, every_s=_CANARY_POLL_S))
     if lost := [f"{one.source}: {one.error}" for one in found if one.lag_seconds is None]:
         raise UserError(f"canary of {'; '.join(lost)}")
     return [canary_as_json(one) for one in found]
+
+
+def _run_over(
+    source: SourceSettings, config: str | None, state: str | None, wait_s: float
+) -> Callable[[], Any]:
+    from flows.ingest import ingest
+
+    return partial(ingest, source.name, config, state, wait_s=wait_s)

@@ -1,6 +1,7 @@
 """Remote sources on loopback that count what they are asked: an S3 and a web server."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,7 +14,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 BUCKET: Final = "handbook"
 
 
-class _Counted:
+class _Counted(ABC):
     """A server of which one thread of this process takes care."""
 
     def __init__(self) -> None:
@@ -43,8 +44,8 @@ class _Counted:
         path = path.partition("?")[0]
         return next((code for end, code in self.refusals.items() if path.endswith(end)), None)
 
-    def _make(self, port: int) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _make(self, port: int) -> Any: ...
 
 
 class WebFolder(_Counted):

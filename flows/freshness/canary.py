@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,12 @@ from sqlalchemy.engine import Connection
 from flows.errors import RunFailed, UsageError
 from flows.searching import find_now
 from flows.settings import Settings, SourceSettings
-from flows.wiring import open_catalog
+from flows.wiring import open_catalog, open_embedder
 from index.catalog import quarantine
+from index.catalog.generations import Generation
 from index.catalog.history import CanaryFound, save_canary
 from index.catalog.quarantine import EntryState
-from index.embedding import ModelUnusable
+from index.embedding import Embedder, ModelUnusable
 from index.errors import StoreUnavailable
 from index.identity import document_id
 from index.plan import rules
@@ -69,8 +71,10 @@ def fly(
     _write(file, _TEXT.format(mark=_MARK, word=word))
     written_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     error = _followed(follow)
+    # Loaded once, however often is searched.
+    model = cache(partial(open_embedder, settings))
     deadline = time.monotonic() + timeout_s
-    while not (is_found := error is None and _is_found(settings, source, word)):
+    while not (is_found := error is None and _is_found(settings, source, word, model)):
         if error is not None or time.monotonic() + every_s > deadline:
             break
         time.sleep(every_s)
@@ -151,9 +155,11 @@ def _followed(follow: Callable[[], Any] | None) -> str | None:
     return None
 
 
-def _is_found(settings: Settings, source: str, word: str) -> bool:
+def _is_found(
+    settings: Settings, source: str, word: str, model: Callable[[Generation], Embedder]
+) -> bool:
     """Whether the words of this version are what a search gives away."""
     with suppress(StoreUnavailable, ModelUnusable):
         question = _TEXT.format(mark="", word=word)
-        return any(word in one.text for one in find_now(settings, question, 10, source))
+        return any(word in one.text for one in find_now(settings, question, 10, source, model))
     return False

@@ -43,10 +43,13 @@ def put_up(
         ready: Told where the parts are, after how many seconds, and their processes.
 
     Raises:
-        UserError: It runs already, or a part does not start.
+        UserError: It runs already, a part does not start, or anybody could come in.
         StoreBusy: Another process has Chroma's folder open.
     """
+    from flows.dashboard.serving import make_access
+
     began = time.monotonic()
+    make_access(settings.dashboard, "")  # Told here, and not in a log: who may come in.
     make_state_dir(settings)
     with (
         only_one(settings.state_dir),

@@ -7,6 +7,7 @@ python -m flows.up.worker EXCLUSIVE [CONFIG [STATE]]
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ import psutil
 from flows.settings import Settings, load_settings
 from flows.up.parent import end_with_parent, name_as_parent
 
+_LOGGER: Final = logging.getLogger(__name__)
 _TEND_EVERY_S: Final = 20.0
 _STOP_S: Final = 20.0
 """How long runs have to come to an end when they are told to stop."""
@@ -82,8 +84,9 @@ async def _tend(settings: Settings, *, exclusive: bool) -> None:
                 await drop_missed(client, now)
                 if exclusive:
                     await kill_overdue(client, now, settings.up.run_timeout)
-        except (HTTPError, PrefectException, OSError):
-            continue  # The server is being started again.
+        except (HTTPError, PrefectException, OSError) as error:
+            # It may be being started again; said in the log in case it is not.
+            _LOGGER.warning("Prefect does not answer: %s", type(error).__name__)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -118,7 +118,8 @@ def test_a_run_says_that_prefect_starts_and_is_quiet_otherwise(made):
     assert [line for line in lines if "Prefect" in line] == [lines[0]]
     assert "Traceback" not in errors
     counts = re.compile(r"[\d,]+ documents to read|[\d,]+ of [\d,]+ documents, .* embedded")
-    assert [line for line in lines[1:] if not counts.fullmatch(line)] == []
+    assert lines[1] == "The first run also prepares the model for this machine."
+    assert [line for line in lines[2:] if not counts.fullmatch(line)] == []
 
 
 def test_everything_is_kept_in_the_state_directory(made):

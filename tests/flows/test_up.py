@@ -219,3 +219,15 @@ def test_what_a_killed_one_left_is_not_taken_for_a_running_one(tmp_path):
     (tmp_path / "up.json").write_text(json.dumps({"pid": left.pid, "since": left.since}))
     (tmp_path / "up.lock").touch()
     assert running(tmp_path) is None
+
+
+def test_that_anybody_could_come_in_is_told_before_anything_is_started(tmp_path):
+    (tmp_path / "headwater.toml").write_text('[dashboard]\nhost = "0.0.0.0"\n')
+    done = subprocess.run(
+        [sys.executable, "-c", "from flows.cli import main; main()", "up"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+        capture_output=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "lets others in: set dashboard.token_env" in done.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["headwater.toml"]

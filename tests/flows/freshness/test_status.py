@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
+from flows import scheduled
 from flows.cli import app
+from flows.errors import UserError
 from flows.settings import load_settings
 from flows.wiring import open_catalog
 from index.catalog import history, tables
@@ -279,6 +281,27 @@ def test_a_canary_that_no_run_picks_up_is_told(flown):
     assert found["found"] is False
     assert found["error"] == "no search found it in 0 s"
     assert status_of(flown)["canary"]["lag_seconds"] is None
+
+
+def test_by_schedule_a_canary_brings_its_own_run_where_the_source_has_no_schedule(flown):
+    (found,) = scheduled.canary(config=str(flown))
+    assert (found["source"], found["found"]) == ("handbook", True)
+    assert status_of(flown)["canary"]["lag_seconds"] == found["lag_seconds"]
+
+
+def test_by_schedule_a_canary_that_no_run_picks_up_fails(flown, tmp_path):
+    config = write_config(tmp_path, 'canary = { enabled = true }\nschedule = "6h"')
+    call("ingest", "--config", config)
+    with pytest.raises(UserError, match="handbook: no search found it in 0 s"):
+        scheduled.canary("handbook", str(config), timeout_s=0)
+    assert status_of(config)["canary"]["lag_seconds"] is None
+
+
+def test_a_canary_of_a_source_that_nobody_knows_or_allowed_is_told(flown, tmp_path):
+    with pytest.raises(UserError, match="no source gone"):
+        scheduled.canary("gone", str(flown))
+    with pytest.raises(UserError, match="enabled = true"):
+        scheduled.canary("handbook", str(write_config(tmp_path, "")))
 
 
 def test_a_canary_replaces_nothing_of_the_users(flown, folder, tmp_path):
