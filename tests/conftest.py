@@ -23,6 +23,12 @@ settings.register_profile(
 settings.load_profile("default")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """What bytes are called in a test's name: packed, they hold the time of the packing, and no two
+    processes of one run would have the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def torch_backend() -> Iterator[None]:
     """Indexes are made with torch, in processes that tests start too: a state directory of its own
