@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
+from checks import corpus
 from checks.alerts import Condition, Kind, in_words
 from checks.freshness import FreshnessState, Objective
 from index.catalog.alerts import Severity
+from index.catalog.measures import Measure
 from index.catalog.quarantine import Digest
 from parsers.reasons import REMEDIES, Reason
 
@@ -159,12 +161,21 @@ def heartbeat_failed(source: str, said: str) -> Condition:
     return Condition(Kind.HEARTBEAT, source, Severity.WARNING, summary, body)
 
 
-def corpus_check_failed(source: str, severity: Severity, said: Sequence[str]) -> Condition:
-    """Numbers of a run are out of their bounds; `said` has a line for each check."""
-    n = len(said)
-    summary = "1 corpus check failed" if n == 1 else f"{n} corpus checks failed"
-    body = "\n".join([*said, "", "If that is right, widen the bounds in the settings."])
-    return Condition(Kind.CORPUS_CHECK, source, severity, summary, body)
+def out_of_bounds(source: str, measures: Sequence[Measure]) -> Condition:
+    """Numbers of a whole run are beyond their thresholds: one that stops it is an error."""
+    stopping = corpus.stopping(measures)
+    said = [corpus.in_words(one) for one in measures]
+    how = "The run is failed." if stopping else "The run is completed all the same."
+    lines = [*said, "", f"{how} See all its numbers: headwater checks show"]
+    if any(one.name == corpus.AGAINST_LAST for one in stopping):
+        lines += [
+            "Nothing was changed in the index. If the source is incomplete, restore it; if the "
+            f"others are meant to be gone: headwater ingest {source} --allow-removal"
+        ]
+    lines += ["If a number is right, widen its bounds in the settings of the source."]
+    severity = Severity.ERROR if stopping else Severity.WARNING
+    summary = said[0] if len(said) == 1 else f"{len(said)} numbers are out of their bounds"
+    return Condition(Kind.CORPUS_CHECK, source, severity, summary, "\n".join(lines))
 
 
 def _documents(n: int, which: str = "") -> str:

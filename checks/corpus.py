@@ -32,6 +32,7 @@ class Verdict(StrEnum):
 
 LISTED: Final = "documents_listed"
 AGAINST_LAST: Final = "documents_against_last"
+SHARE_QUARANTINED: Final = "share_quarantined"
 
 
 def measure_listing(n_listed: int, n_before: float | None) -> dict[str, float]:
@@ -44,7 +45,7 @@ def measure(numbers: CorpusCounts, expected_languages: Collection[str]) -> dict[
     """The numbers that are known at the end of a run; none of nothing."""
     found: dict[str, float] = {}
     if numbers.n_documents:
-        found["share_quarantined"] = numbers.n_quarantined / numbers.n_documents
+        found[SHARE_QUARANTINED] = numbers.n_quarantined / numbers.n_documents
         found["share_unreadable"] = numbers.n_unreadable / numbers.n_documents
     if numbers.n_searchable:
         found["chunks_per_document"] = numbers.n_chunks / numbers.n_searchable

@@ -17,6 +17,10 @@ class LeaseHeld(UserError):
     """Another process writes to the same state directory."""
 
 
+class CheckFailed(UserError):
+    """A source as a whole is not as it should be; the message names the number."""
+
+
 class NotErased(UserError):
     """What was to be erased was found when everything was read back."""
 

@@ -6,12 +6,12 @@
     ├── EmptyFile
     ├── UnsupportedType
     ├── TypeMismatch
-    ├── TooLarge
     ├── TooManyPages
     └── DecompressionBomb
 
-What ends the worker itself (time, memory, a crash) is found by the sandbox, and what is wrong with
-the text by the quality gate: those have a `Reason` but are never raised.
+What ends the worker itself (time, memory, a crash) is found by the sandbox, a file that is too
+large by whoever fetches it, and what is wrong with the text by the quality gate: those have a
+`Reason` but are never raised.
 """
 
 from typing import ClassVar
@@ -62,12 +62,6 @@ class TypeMismatch(ParseError):
     """The name promises a type that the content is not."""
 
     code = Reason.TYPE_MISMATCH
-
-
-class TooLarge(ParseError):
-    """The file has more bytes than `limits.max_file_mib`."""
-
-    code = Reason.TOO_LARGE
 
 
 class TooManyPages(ParseError):

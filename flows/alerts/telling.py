@@ -16,11 +16,12 @@ from sqlalchemy.engine import Connection
 
 from checks import alert_texts
 from checks.alerts import Condition, Kind, Step, decide, letters
+from checks.corpus import SHARE_QUARANTINED, Verdict
 from checks.freshness import FreshnessState, judge_freshness, staleness
 from flows.alerts import events
 from flows.alerts.events import Happening
 from flows.alerts.outbox import deliver
-from flows.errors import UserError
+from flows.errors import CheckFailed, UserError
 from flows.freshness.sources import read_clocks
 from flows.runs.fetched import SourceUnreadable
 from flows.runs.report import RunReport
@@ -29,6 +30,7 @@ from index.catalog import alerts as alert_rows
 from index.catalog import quarantine
 from index.catalog.alerts import Alert, Key, Severity
 from index.catalog.database import Catalog
+from index.catalog.measures import measures_of
 from index.catalog.runs import RunKind, RunState
 from index.embedding import ModelUnusable
 from index.errors import StoreUnavailable
@@ -48,8 +50,6 @@ class RunEnd:
     report: RunReport
     cause: BaseException | None = None
     """What ended it before its time."""
-    found: Sequence[Condition] = ()
-    """What its own checks found."""
     kind: RunKind = RunKind.INGEST
 
 
@@ -72,7 +72,7 @@ def settle_alerts(
     on = alert_rows.alerts_on(connection)
     fresh, judged = _freshness(connection, settings, on, now)
     bad, new = _quarantine(connection, settings, report, on)
-    ended = [*_of_run(end), *end.found]
+    ended = [*_of_run(end), *_out_of_bounds(connection, report)]
     conditions = [*ended, *bad, *fresh]
     judged.add(Key(Kind.QUARANTINE, report.source))
     if end.cause is None and end.kind is RunKind.INGEST:
@@ -120,14 +120,28 @@ def _of_run(end: RunEnd) -> list[Condition]:
     report, cause = end.report, end.cause
     if report.state is RunState.INTERRUPTED:
         return [alert_texts.run_interrupted(report.source, killed=False)]
-    if cause is not None:
-        return [of_error(report.source, cause)]
+    if cause is not None:  # A number that stopped the run is told with the other numbers.
+        return [] if isinstance(cause, CheckFailed) else [of_error(report.source, cause)]
     if report.withheld:
         return [alert_texts.removal_withheld(report.source, report.withheld)]
-    if report.state is RunState.FAILED and not end.found:
-        said = report.error or "The outcomes of the documents do not add up to those found."
+    if not report.balanced:
+        said = "The outcomes of the documents do not add up to those found."
         return [alert_texts.run_failed(report.source, said)]
     return []
+
+
+def _out_of_bounds(connection: Connection, report: RunReport) -> list[Condition]:
+    """The numbers of the whole run that are not as they should be.
+
+    A large share in quarantine is told by the digest of it, unless the run is failed for it.
+    """
+    told = [
+        one
+        for one in measures_of(connection, report.run_id)
+        if one.verdict == Verdict.FAILED
+        or (one.verdict == Verdict.WARNING and one.name != SHARE_QUARANTINED)
+    ]
+    return [alert_texts.out_of_bounds(report.source, told)] if told else []
 
 
 def of_error(source: str, error: BaseException) -> Condition:

@@ -3,16 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from checks import corpus
-from flows.errors import UserError
+from flows.errors import CheckFailed
 from flows.runs.run import Run
 from index.catalog import measures as measure_rows
 from index.catalog.measures import Measure
 from index.catalog.validations import Validation, save_validations
 from index.plan import Listed
-
-
-class CheckFailed(UserError):
-    """The source as a whole is not as it should be; the message names the number."""
 
 
 def keep_validations(run: Run, validations: Sequence[Validation]) -> None:

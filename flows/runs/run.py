@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from checks.alerts import Condition
 from checks.balance import is_balanced, judge_run
 from flows.alerts.events import Happening, publish
 from flows.alerts.outbox import RUN_BUDGET_S, START_BUDGET_S
@@ -103,8 +102,6 @@ class Run:
     """Documents in containers that a rule excludes from now on."""
     erased: frozenset[str] = frozenset()
     """Uris of documents that are kept away, with all that they hold."""
-    found: list[Condition] = field(default_factory=list)
-    """What its checks found that people are to be told."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the run cannot go on."""
     _tally: Tally = field(default_factory=Tally)
@@ -210,7 +207,7 @@ class Run:
             # It may have been recorded, and only the answer to that been lost.
             if before is not None and before["ended_at"] is None:
                 add_totals(connection, self.source.name, totals_of(report, self.kind))
-            end = RunEnd(report, cause, self.found, self.kind)
+            end = RunEnd(report, cause, self.kind)
             happened = settle_alerts(connection, self.settings, end, now)
         publish(happened)
 

@@ -285,14 +285,3 @@ def count_searchable(connection: Connection, after: str = "") -> int:
     found = tables.document.c
     query = sa.select(sa.func.count()).select_from(tables.document)
     return connection.scalar(query.where(found.current_version.is_not(None), found.id > after)) or 0
-
-
-def count_by_outcome(connection: Connection, source: str) -> dict[str, int]:
-    """How many documents of a source, those gone from it aside, stand at each outcome."""
-    found = tables.document.c
-    query = (
-        sa.select(found.outcome, sa.func.count())
-        .where(found.source == source, found.removed_at.is_(None))
-        .group_by(found.outcome)
-    )
-    return {outcome: n for outcome, n in connection.execute(query)}

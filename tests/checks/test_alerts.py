@@ -10,12 +10,15 @@ from checks import alert_texts
 from checks.alerts import ENDINGS, Condition, Kind, Route, Step, decide, letters
 from checks.freshness import FreshnessState, Objective
 from index.catalog.alerts import Alert, Key, Phase, Severity
+from index.catalog.measures import Measure
 from index.catalog.quarantine import Digest
 from parsers.reasons import REMEDIES, Reason
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 WARNING, ERROR = Severity.WARNING, Severity.ERROR
+DUPLICATES = Measure("share_duplicate_chunks", 0.4, 0.1, "warning", 0.3)
+TOO_FEW = Measure("documents_against_last", 0.25, None, "failed", 0.5)
 
 
 class Operator:
@@ -191,7 +194,23 @@ def test_each_text_says_what_to_do():
         alert_texts.stale("handbook", FreshnessState.ERROR, DAY, Objective(DAY / 12, DAY / 2)),
         alert_texts.drifted({"missing": 1, "wrong_metadata": 2}, n_mended=0),
         alert_texts.heartbeat_failed("handbook", "x"),
+        alert_texts.out_of_bounds("handbook", [DUPLICATES]),
         quarantined(digest(1), digest(1)),
     ]
     assert all("headwater " in one.body for one in told)
-    assert {one.kind for one in told} == set(Kind) - {Kind.CORPUS_CHECK}
+    assert {one.kind for one in told} == set(Kind)
+
+
+def test_a_number_that_stops_is_an_error_and_of_many_each_has_its_line():
+    warned = alert_texts.out_of_bounds("handbook", [DUPLICATES])
+    assert warned.severity is WARNING
+    assert warned.summary == "share_duplicate_chunks is 0.4, above 0.3, 0.1 before"
+    assert "--allow-removal" not in warned.body
+    stopped = alert_texts.out_of_bounds("handbook", [TOO_FEW, DUPLICATES])
+    assert stopped.severity is ERROR
+    assert stopped.summary == "2 numbers are out of their bounds"
+    assert stopped.body.splitlines()[:2] == [
+        "documents_against_last is 0.25, below 0.5",
+        warned.summary,
+    ]
+    assert "headwater ingest handbook --allow-removal" in stopped.body

@@ -127,6 +127,35 @@ def test_the_removal_guard_says_what_is_gone_and_how_to_go_on(run, folder, webho
     assert on(config) == {}
 
 
+def test_a_listing_that_is_far_too_short_is_told_once_as_what_it_is(run, folder, webhook):
+    for number in range(24):
+        (folder / f"{number}.md").write_text(f"{PAGE}Page {number}.\n")
+    run()
+    for number in range(18):
+        (folder / f"{number}.md").unlink()
+    assert [run()["state"] for _ in range(2)] == ["failed", "failed"]
+    (message,) = webhook.messages
+    assert message["title"] == "[error] handbook: documents_against_last is 0.25, below 0.5"
+    assert "headwater ingest handbook --allow-removal" in message["message"]
+    run(allow_removal=True)
+    assert webhook.titles[1:] == ["[resolved] handbook: the corpus passes its checks again"]
+
+
+def test_a_number_above_its_maximum_warns_until_it_is_within(ingest, folder, webhook, configure):
+    bound = "[sources.checks]\nfrom_documents = 1\nshare_duplicate_chunks = { max = 0.1 }"
+    config = configure(f'{bound}\n[alerts]\nurls = ["{webhook.url(SECRET)}"]')
+    for number in range(2):
+        (folder / f"{number}.md").write_text(PAGE)
+    for _ in range(2):
+        assert ingest("handbook", config=str(config))["state"] == "completed"
+    (folder / "1.md").unlink()
+    ingest("handbook", config=str(config))
+    assert webhook.titles == [
+        "[warning] handbook: share_duplicate_chunks is 0.5, above 0.1",
+        "[resolved] handbook: the corpus passes its checks again",
+    ]
+
+
 def test_a_defect_is_told_by_its_name_alone(run, folder, webhook, monkeypatch):
     def broken(*arguments: object) -> None:
         raise KeyError(WORDS)
