@@ -23,7 +23,8 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m "not proof"
 
 # What takes minutes to show: whole runs and their alerts, the commands of the README, `headwater up`,
-# kills, outages, two at once, erasing, eight snapshots, remote stores, other machines.
+# kills, outages, two at once, erasing, eight snapshots, remote stores, other machines, and all tests
+# of the catalog on PostgreSQL.
 test-proofs: $(VENV)/installed-for-tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal -m proof
 
@@ -49,7 +50,7 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 
 $(VENV)/installed-for-browser-tests: $(VENV)/installed-for-tests
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
-	command -v chromium || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -yqq chromium' \
+	command -v chromium || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -yqq --no-install-recommends chromium' \
 		|| echo 'Chromium cannot be installed: what needs it is skipped'
 	npm install --silent --no-fund --no-audit --prefix $(VENV)/browser axe-core@$(AXE_VERSION) \
 		|| echo 'axe-core cannot be installed: what needs it is skipped'

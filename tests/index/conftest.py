@@ -27,14 +27,9 @@ def counter() -> TokenCounter:
     return TokenCounter(files.folder / "tokenizer.json", files.window)
 
 
-_ON_BOTH = ("test_catalog", "test_publishing", "test_building", "test_history")
-"""Modules whose tests are of what the databases do differently; the others run on SQLite."""
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "database_kind" in metafunc.fixturenames:
-        both = metafunc.module.__name__.rsplit(".", 1)[-1] in _ON_BOTH
-        metafunc.parametrize("database_kind", ["sqlite", "postgresql"] if both else ["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -3,16 +3,18 @@
 import hashlib
 import itertools
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -43,6 +45,7 @@ from parsers.web import markdown
 from tests.fakes import DIMENSION, FakeEmbedder, VectorsInMemory
 from tests.index.conftest import NOW
 from tests.memory import recall
+from tests.servers import Postgres
 
 SECTIONS = ("Kettle on.", "Lights out.", "Doors shut.", "Kettle on.", "Printer: " + "toner. " * 60)
 """One of them twice: two chunks of one text are told apart by their number."""
@@ -58,10 +61,9 @@ class Killed(BaseException):
 class World:
     """An index of one source, and what a run does to it, Prefect and parsers aside."""
 
-    def __init__(self, folder: Path, vectors: Any) -> None:
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folder: Path, catalog: Catalog, vectors: Any) -> None:
         self.texts = TextStore(folder / "texts")
-        self.catalog = Catalog(f"sqlite:///{folder / 'catalog.db'}")
+        self.catalog = catalog
         self.vectors = vectors
         self.embedder = _EMBEDDER
         self.n_runs = 0
@@ -181,8 +183,16 @@ class Sync(RuleBasedStateMachine):
         self._open = ExitStack()
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
         self.source: dict[str, str] = {}
-        self.world = World(self._folder, self.open_vectors(self._folder))
-        self._open.callback(self.world.catalog.close)
+        self.world = self.open_world("first")
+
+    def open_world(self, name: str) -> World:
+        folder = self._folder / name
+        folder.mkdir()
+        catalog = self._open.enter_context(closing(Catalog(self.database(folder))))
+        return World(folder, catalog, self.open_vectors(folder))
+
+    def database(self, folder: Path) -> str:
+        return f"sqlite:///{folder / 'catalog.db'}"
 
     def open_vectors(self, folder: Path) -> Any:
         return VectorsInMemory()
@@ -270,12 +280,11 @@ class Sync(RuleBasedStateMachine):
             if self.world.states().get(wanted) is GenerationState.BUILDING:
                 self.world.build(chunk_tokens)
         self.world.ingest(self.source)
-        fresh = World(self._folder / "fresh", self.open_vectors(self._folder / "fresh"))
-        with closing(fresh.catalog):
-            fresh.ingest(self.source)
-            if _generation(64).id in self.world.states():
-                fresh.build(64)
-            assert recall(self.world.index) == recall(fresh.index)
+        fresh = self.open_world("fresh")
+        fresh.ingest(self.source)
+        if _generation(64).id in self.world.states():
+            fresh.build(64)
+        assert recall(self.world.index) == recall(fresh.index)
 
 
 class SyncWithChroma(Sync):
@@ -285,10 +294,31 @@ class SyncWithChroma(Sync):
         return self._open.enter_context(closing(VectorStore(ChromaFolder(folder / "chroma"))))
 
 
+class SyncWithPostgres(Sync):
+    """The same, on the other database."""
+
+    cluster: ClassVar[Postgres]
+
+    def database(self, folder: Path) -> str:
+        name = uuid.uuid4().hex
+        url = self.cluster.make_database(name, template="migrated")
+        self._open.callback(self.cluster.drop_database, name)
+        return url
+
+
 TestSync = Sync.TestCase
 TestSync.settings = settings(max_examples=25, stateful_step_count=14, deadline=None)
 TestSyncWithChroma = SyncWithChroma.TestCase
 TestSyncWithChroma.settings = settings(max_examples=3, stateful_step_count=12, deadline=None)
+
+
+@pytest.mark.proof
+class TestSyncWithPostgres(SyncWithPostgres.TestCase):  # type: ignore[name-defined,misc]
+    settings = settings(max_examples=6, stateful_step_count=14, deadline=None)
+
+    @pytest.fixture(autouse=True)
+    def started(self, postgres: Postgres) -> None:
+        SyncWithPostgres.cluster = postgres
 
 
 @contextmanager
