@@ -218,6 +218,8 @@ class Settings(BaseSettings):
     task_runner_address: str | None = None
     """Of a Dask scheduler, `tcp://HOST:8786`, or a Ray cluster, `ray://HOST:10001`; one is started
     for the run if it is not set."""
+    embed_at_once: Annotated[int, Field(ge=1)] | None = None
+    """Batches that all runs of one Prefect server may embed at once; any number if None."""
     sources: tuple[SourceSettings, ...] = ()
     limits: LimitSettings = Field(default_factory=LimitSettings)
     index: IndexSettings = IndexSettings()

@@ -34,6 +34,7 @@ HOMES = {
         "flows/runs/indexing.py",
         "flows/runs/runners.py",
         "flows/runs/steps.py",
+        "flows/runs/turns.py",
         "flows/ingest.py",
         "flows/orchestration/runtime.py",
         "flows/orchestration/server.py",

@@ -9,6 +9,7 @@ from flows.runs.clock import Amounts
 from flows.runs.preparation import prepare
 from flows.runs.report import Tally
 from flows.runs.run import Run
+from flows.runs.turns import turn
 from index.catalog import documents as document_rows
 from index.catalog import quarantine
 from index.catalog import runs as run_rows
@@ -35,7 +36,7 @@ def index_documents(
     run.check()
     done = prepare(workshop, batch, known, datetime.now(UTC))
     keep_validations(run, done.validations)
-    with run.clock.stage("embed"):
+    with turn(run.settings.embed_at_once, run.check), run.clock.stage("embed"):
         vectors, cost = embed(run.index, done.prepared, run.embedded)
     run.clock.count("embed", Amounts(len(done.prepared), cost.embedded, cost.tokens_embedded))
     run.check()

@@ -13,6 +13,7 @@ from flows.runs.elsewhere import Group, index_elsewhere, is_remote, label_of
 from flows.runs.report import Tally
 from flows.runs.run import Attempt, Run, current
 from flows.runs.steps import STEP
+from flows.runs.turns import set_limit
 from flows.runs.workshop import open_workshop
 from flows.tracing import span
 from index.batching import batches
@@ -33,6 +34,7 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
     groups = _with_known(list(_batches(changed)), known)
     if not groups:
         return
+    set_limit(run.settings.embed_at_once)
     if is_remote(run.settings) and run.attempt == Attempt():
         index_elsewhere(run, groups)
         return
