@@ -17,7 +17,9 @@ import uvicorn
 if TYPE_CHECKING:
     from contextlib import _AsyncGeneratorContextManager
 
+    from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 
 def main() -> None:
@@ -35,6 +37,7 @@ def main() -> None:
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _take_turns_at_writing()
+    _keep_little_in_memory()
     uvicorn.Server(config).run()
 
 
@@ -56,6 +59,23 @@ def _take_turns_at_writing() -> None:
         return begin(self, session, with_for_update=True)
 
     AioSqliteConfiguration.begin_transaction = begin_to_write  # type: ignore[method-assign]
+
+
+def _keep_little_in_memory() -> None:
+    """Have each of Prefect's connections to SQLite keep 2 MiB of the database in memory, not 80."""
+    from prefect.server.database.configurations import AioSqliteConfiguration
+
+    set_up = AioSqliteConfiguration.setup_sqlite
+
+    def set_up_small(
+        self: AioSqliteConfiguration, conn: "DBAPIConnection", record: "ConnectionPoolEntry"
+    ) -> None:
+        set_up(self, conn, record)
+        cursor = conn.cursor()
+        cursor.execute("PRAGMA cache_size = -2048")
+        cursor.close()
+
+    AioSqliteConfiguration.setup_sqlite = set_up_small  # type: ignore[method-assign]
 
 
 def _end_with_parent() -> None:
