@@ -1,6 +1,7 @@
 """Lists in parts, for stores that take only so many items at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, TypeVar
 
 _Item = TypeVar("_Item")
@@ -9,7 +10,8 @@ MAX_ITEMS: Final = 1_000
 """Below what SQLite, PostgreSQL and Chroma take in one statement or request."""
 
 
-def batches(items: Sequence[_Item], size: int = MAX_ITEMS) -> Iterator[Sequence[_Item]]:
+def batches(items: Iterable[_Item], size: int = MAX_ITEMS) -> Iterator[list[_Item]]:
     """`items` in order, in parts of `size`, the last one shorter."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    left = iter(items)
+    while part := list(islice(left, size)):
+        yield part

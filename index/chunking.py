@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
+from index.batching import batches
 from index.identity import fold
 from index.markup import plain
 from index.tokens import TokenCounter
@@ -102,14 +103,15 @@ def chunk_document(
         settings: Sizes.
         unusable_pages: 1-based numbers of pages to leave out.
     """
-    pieces = [
+    pieces = (
         piece
         for piece in _pieces(document, settings)
         if piece.page is None or piece.page not in unusable_pages
-    ]
+    )
     measured = _measured(pieces, document, counter, settings)
     groups = _packed(measured, settings, apart=document.media_type in _MAILS)
-    return _finished(groups, document, counter, settings)
+    chunks = _finished(groups, document, counter, settings)
+    return [replace(chunk, ordinal=ordinal) for ordinal, chunk in enumerate(chunks)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +164,21 @@ def _split(text: str, start: int, end: int, cut: re.Pattern[str]) -> Iterator[tu
 
 
 def _measured(
-    pieces: Sequence[_Piece],
+    pieces: Iterable[_Piece],
     document: ParsedDocument,
     counter: TokenCounter,
     settings: ChunkerSettings,
 ) -> Iterator[_Piece]:
     """The pieces with their sizes; those that are too long for a chunk are cut between words."""
-    texts = [plain(document, piece.start, piece.end) for piece in pieces]
     longest = settings.max_characters
-    for piece, n_tokens in zip(pieces, counter.count(texts), strict=True):
-        n_characters = _n_characters(document.text, piece.start, piece.end)
-        if n_tokens <= settings.target_tokens and n_characters <= longest:
-            yield replace(piece, n_tokens=n_tokens, n_characters=n_characters)
-        else:
-            yield from _cut(piece, document.text, counter, settings.target_tokens, longest)
+    for some in batches(pieces):
+        sizes = counter.count([plain(document, piece.start, piece.end) for piece in some])
+        for piece, n_tokens in zip(some, sizes, strict=True):
+            n_characters = _n_characters(document.text, piece.start, piece.end)
+            if n_tokens <= settings.target_tokens and n_characters <= longest:
+                yield replace(piece, n_tokens=n_tokens, n_characters=n_characters)
+            else:
+                yield from _cut(piece, document.text, counter, settings.target_tokens, longest)
 
 
 def _cut(
@@ -242,19 +245,18 @@ def _finished(
     document: ParsedDocument,
     counter: TokenCounter,
     settings: ChunkerSettings,
-) -> list[Chunk]:
-    candidates = [(group, _chunk(group, document, counter, settings)) for group in groups]
-    sizes = counter.count([chunk.embedding_text for _, chunk in candidates])
-    chunks: list[Chunk] = []
-    for (group, chunk), n_tokens in zip(candidates, sizes, strict=True):
-        if n_tokens > counter.capacity:
-            # Markup that was cut in two is text to the model, and longer than its parts were.
-            parts = _finished(_halves(group, document.text, counter), document, counter, settings)
-            chunks.extend(parts)
-        elif chunk.text:
-            n_special = counter.window - counter.capacity
-            chunks.append(replace(chunk, n_tokens=n_tokens + n_special))
-    return [replace(chunk, ordinal=ordinal) for ordinal, chunk in enumerate(chunks)]
+) -> Iterator[Chunk]:
+    n_special = counter.window - counter.capacity
+    for some in batches(groups):
+        candidates = [_chunk(group, document, counter, settings) for group in some]
+        sizes = counter.count([chunk.embedding_text for chunk in candidates])
+        for group, chunk, n_tokens in zip(some, candidates, sizes, strict=True):
+            if n_tokens > counter.capacity:
+                # Markup that was cut in two is text to the model, and longer than its parts were.
+                halves = _halves(group, document.text, counter)
+                yield from _finished(halves, document, counter, settings)
+            elif chunk.text:
+                yield replace(chunk, n_tokens=n_tokens + n_special)
 
 
 def _halves(
