@@ -51,7 +51,7 @@ def fill(folder: Path, n_documents: int) -> None:
 def settings(folder: Path, every_s: int) -> Path:
     file = folder / "headwater.toml"
     file.write_text(
-        'state_dir = "state"\n[schedules]\nfreshness = "1m"\n'
+        'state_dir = "state"\n[schedules]\nfreshness = "1m"\n[dashboard]\nport = 0\n'
         f'[[sources]]\nname = "soak"\nuri = "docs"\nschedule = "{every_s}s"\n'
     )
     return file
