@@ -34,8 +34,8 @@ def list_alerts(config: Config = None, state: State = None, as_json: AsJson = Fa
         headwater alerts list --json
     """
     with told_in_one_line():
-        from flows import console
         from flows.alerts.status import alert_statuses
+        from flows.console.sources import show_alerts
         from flows.wiring import open_catalog
 
         settings = settings_with_state(config, state)
@@ -45,7 +45,7 @@ def list_alerts(config: Config = None, state: State = None, as_json: AsJson = Fa
             for one in statuses:
                 print_json(one.as_json())
         else:
-            console.show_alerts(statuses)
+            show_alerts(statuses)
 
 
 @app.command("test")
@@ -59,8 +59,8 @@ def try_all(config: Config = None, state: State = None, as_json: AsJson = False)
         headwater alerts test
     """
     with told_in_one_line():
-        from flows import console
         from flows.alerts.status import try_targets
+        from flows.console.terminal import show_fields
         from flows.errors import UsageError
         from flows.settings import load_settings
         from flows.wiring import make_state_dir
@@ -75,7 +75,7 @@ def try_all(config: Config = None, state: State = None, as_json: AsJson = False)
             for name, problem in problems.items():
                 print_json({"target": name, "arrived": not problem, "error": problem or None})
         else:
-            console.show_fields({name: problem or "arrived" for name, problem in problems.items()})
+            show_fields({name: problem or "arrived" for name, problem in problems.items()})
         if any(problems.values()):
             raise typer.Exit(FAILED)
 
@@ -94,9 +94,9 @@ def send_pending(config: Config = None, state: State = None, as_json: AsJson = F
         headwater alerts send
     """
     with told_in_one_line():
-        from flows import console
         from flows.alerts.outbox import RUN_BUDGET_S, deliver
         from flows.alerts.telling import settle_freshness
+        from flows.console.terminal import show_fields
         from flows.wiring import open_catalog
         from index.catalog.alerts import DeliveryState, count_by_state
 
@@ -110,7 +110,7 @@ def send_pending(config: Config = None, state: State = None, as_json: AsJson = F
                 after = count_by_state(connection)
         told = {state.value: after[state] for state in after}
         told["delivered"] -= before[DeliveryState.DELIVERED]
-        print_json(told) if as_json else console.show_fields(told)
+        print_json(told) if as_json else show_fields(told)
         if told["pending"]:
             raise typer.Exit(FAILED)
 

@@ -34,7 +34,7 @@ def show_run(
         headwater checks show 46bce2ce257e4452bbfd83a53e2a6440 --json
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.runs import show_checks
         from flows.errors import UsageError
         from flows.metadata.verdicts import verdicts_of_run, verdicts_on_documents
         from flows.wiring import open_catalog
@@ -51,7 +51,7 @@ def show_run(
             ran = {"run_id": row["id"], "source": row["source"], "state": row["state"]}
             print_json({**ran, **checks, "noted": documents})
         else:
-            console.show_checks(checks, documents)
+            show_checks(checks, documents)
 
 
 @app.command("docs")
@@ -76,7 +76,7 @@ def write_docs(
     with told_in_one_line():
         from datetime import UTC, datetime
 
-        from flows import console
+        from flows.console.terminal import show_fields
         from flows.metadata.data_docs import write_data_docs
         from flows.wiring import open_stores
 
@@ -84,4 +84,4 @@ def write_docs(
         with open_stores(settings) as index:
             for source, page in write_data_docs(settings, index, out, datetime.now(UTC)):
                 shown = {"source": source, "page": str(page.absolute())}
-                print_json(shown) if as_json else console.show_fields(shown)
+                print_json(shown) if as_json else show_fields(shown)

@@ -27,7 +27,7 @@ def dashboard(
         headwater dashboard --port 8080 --state .headwater
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import say
         from flows.dashboard.serving import serve
         from flows.settings import load_settings
 
@@ -37,5 +37,5 @@ def dashboard(
             settings.model_copy(update={"dashboard": placed}),
             config,
             user(),
-            lambda address: console.say(f"The dashboard is at {address} (Ctrl-C ends it)"),
+            lambda address: say(f"The dashboard is at {address} (Ctrl-C ends it)"),
         )

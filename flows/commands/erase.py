@@ -47,7 +47,8 @@ def erase(
         headwater erase people/jane-doe.pdf --allow
     """
     with told_in_one_line():
-        from flows import console, erasing
+        from flows import erasing
+        from flows.console.terminal import err, show_fields
 
         settings = settings_with_state(config, state)
         if allow:
@@ -63,10 +64,10 @@ def erase(
             source,
             wait_s=wait,
             with_hashes=with_hash,
-            report=lambda n: console.err.print(f"{n:,} other chunks written anew", style="dim"),
+            report=lambda n: err.print(f"{n:,} other chunks written anew", style="dim"),
         )
         shown = receipt.as_json()
-        print_json(shown) if as_json else console.show_fields(shown)
+        print_json(shown) if as_json else show_fields(shown)
 
 
 def _print_allowed(source: str, uri: str, *, as_json: bool) -> None:

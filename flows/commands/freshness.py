@@ -71,7 +71,7 @@ def canary(
         headwater canary --no-run --timeout 1200
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import show_fields
         from flows.errors import UsageError
         from flows.freshness.canary import as_json as shown
         from flows.freshness.canary import fly
@@ -85,7 +85,7 @@ def canary(
         for name in chosen:
             ingest = _runner(settings, name, config, wait) if follow else None
             found.append(fly(settings, name, ingest, timeout_s=timeout))
-            print_json(shown(found[-1])) if as_json else console.show_fields(shown(found[-1]))
+            print_json(shown(found[-1])) if as_json else show_fields(shown(found[-1]))
         if any(one.lag_seconds is None for one in found):
             raise typer.Exit(FAILED)
 

@@ -39,7 +39,7 @@ def list_generations(config: Config = None, state: State = None, as_json: AsJson
         headwater generation list
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.index import show_generations
         from flows.generations import overview
 
         rows = overview(settings_with_state(config, state))
@@ -47,7 +47,7 @@ def list_generations(config: Config = None, state: State = None, as_json: AsJson
             for row in rows:
                 print_json(row)
         else:
-            console.show_generations(rows)
+            show_generations(rows)
 
 
 @app.command()
@@ -73,19 +73,20 @@ def build(
         headwater generation build --backend onnx
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.index import show_estimate
+        from flows.console.terminal import show_fields
         from flows.generations import build_generation, estimate_generation
         from flows.settings import with_backend
 
         settings = with_backend(settings_with_state(config, state), backend)
         estimate = estimate_generation(settings)
         if dry_run:
-            print_json(estimate) if as_json else console.show_fields(estimate)
+            print_json(estimate) if as_json else show_fields(estimate)
             return
         if not as_json:
-            console.show_estimate(estimate)
+            show_estimate(estimate)
         built = build_generation(settings, wait_s=wait)
-        print_json(built) if as_json else console.show_fields(built)
+        print_json(built) if as_json else show_fields(built)
 
 
 @app.command()
@@ -97,11 +98,11 @@ def promote(generation: GenerationId, config: Config = None, state: State = None
         headwater generation promote 1f0c
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import say
         from flows.generations import promote_generation
 
         promoted = promote_generation(settings_with_state(config, state), generation)
-        console.say(f"Generation {promoted} is searched from now on.")
+        say(f"Generation {promoted} is searched from now on.")
 
 
 @app.command()
@@ -113,11 +114,11 @@ def rollback(config: Config = None, state: State = None) -> None:
         headwater generation rollback
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import say
         from flows.generations import roll_back
 
         back = roll_back(settings_with_state(config, state))
-        console.say(f"Generation {back} is searched again.")
+        say(f"Generation {back} is searched again.")
 
 
 @app.command()
@@ -131,8 +132,8 @@ def drop(
         headwater generation drop 1f0c
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import say
         from flows.generations import drop_generation
 
         dropped = drop_generation(settings_with_state(config, state), generation, wait_s=wait)
-        console.say(f"Generation {dropped} is gone.")
+        say(f"Generation {dropped} is gone.")

@@ -51,13 +51,15 @@ def ingest(
         headwater ingest s3://bucket/policies --state /var/lib/headwater --json
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.progress import progress
+        from flows.console.runs import show_report
+        from flows.console.terminal import err
         from flows.errors import UsageError
         from flows.orchestration.runtime import is_there, prefect_server
         from flows.runs.progress import watching
         from flows.runs.selection import require_place
         from flows.settings import load_settings
-        from flows.wiring import make_state_dir
+        from flows.wiring import has_state, make_state_dir
 
         settings = load_settings(config, state)
         chosen = sources or [source.name for source in settings.sources]
@@ -67,12 +69,14 @@ def ingest(
             require_place(settings, named)
         make_state_dir(settings)
         if not is_there(settings.state_dir):
-            console.err.print("Starting Prefect; this takes about ten seconds…", style="dim")
+            err.print("Starting Prefect; this takes about ten seconds…", style="dim")
+        if not has_state(settings):
+            err.print("The first run also prepares the model for this machine.", style="dim")
         reports = []
         with prefect_server(settings.state_dir):
             for named in chosen:
-                with console.progress() as progress:
-                    token = watching.set(progress)
+                with progress() as shown:
+                    token = watching.set(shown)
                     try:
                         report = _ingest_one(
                             named,
@@ -85,7 +89,7 @@ def ingest(
                     finally:
                         watching.reset(token)
                 reports.append(report)
-                print_json(report) if as_json else console.show_report(report)
+                print_json(report) if as_json else show_report(report)
         _exit_by(reports, strict=strict)
 
 

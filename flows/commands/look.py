@@ -36,7 +36,7 @@ def status(
         headwater status --record
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.sources import show_statuses
         from flows.freshness.status import all_statuses, record_statuses
         from flows.wiring import open_catalog
 
@@ -49,7 +49,7 @@ def status(
             for one in statuses:
                 print_json(one.as_json())
         else:
-            console.show_statuses(statuses)
+            show_statuses(statuses)
         if any(one.state == "error" for one in statuses):
             raise typer.Exit(FAILED)
 
@@ -72,7 +72,7 @@ def search(
         headwater search "notice period" --as-of 2026-10-31T12:00
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.index import show_results
         from flows.searching import find_as_of, find_now
 
         settings, moment = settings_with_state(config, state), moment_of(as_of)
@@ -84,7 +84,7 @@ def search(
             for result in results:
                 print_json(result.as_json())
         else:
-            console.show_results(results)
+            show_results(results)
 
 
 def explain(
@@ -103,7 +103,7 @@ def explain(
         headwater explain pages/leave.md --as-of 2026-10-31
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import show_fields
         from flows.errors import UsageError
         from flows.explain import explain_chunk, explain_uri
         from flows.wiring import open_catalog, text_store
@@ -115,7 +115,7 @@ def explain(
         if not found:
             raise UsageError(f"no chunk and no document is called {named}")
         for one in found:
-            print_json(one) if as_json else console.show_fields(one)
+            print_json(one) if as_json else show_fields(one)
 
 
 def doctor(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
@@ -128,7 +128,7 @@ def doctor(config: Config = None, state: State = None, as_json: AsJson = False) 
         headwater doctor
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.sources import show_findings
         from flows.doctor import examine
         from flows.settings import load_settings
 
@@ -138,6 +138,6 @@ def doctor(config: Config = None, state: State = None, as_json: AsJson = False) 
             if as_json:
                 print_json({"check": finding.check, "ok": finding.ok, "detail": finding.detail})
             else:
-                console.show_findings([finding])
+                show_findings([finding])
         if not all(finding.ok for finding in findings):
             raise typer.Exit(FAILED)

@@ -38,7 +38,7 @@ def list_entries(
         headwater quarantine list --source handbook --json
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.quarantine import show_entries, show_groups
         from flows.wiring import open_catalog
         from index.catalog.quarantine import group_entries, unresolved
 
@@ -51,9 +51,9 @@ def list_entries(
             for entry in entries:
                 print_json(entry)
         elif group is not None:
-            console.show_entries(entries)
+            show_entries(entries)
         else:
-            console.show_groups(groups)
+            show_groups(groups)
 
 
 @app.command("show")
@@ -70,7 +70,7 @@ def show_entry(
         headwater quarantine show 3f9a1c
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import show_fields
         from flows.wiring import open_catalog
         from parsers.reasons import REMEDIES, Reason
 
@@ -85,7 +85,7 @@ def show_entry(
             "history": row["history"],
             "traceback": row["traceback"],
         }
-        print_json(shown) if as_json else console.show_fields(shown)
+        print_json(shown) if as_json else show_fields(shown)
 
 
 Why = Annotated[str, typer.Option("--why", help="For whoever asks later.")]
@@ -125,7 +125,7 @@ def open_entry(
 
 def _move(entry_id: str, to: str, why: str, config: Path | None, state: Path | None) -> None:
     with told_in_one_line():
-        from flows import console
+        from flows.console.terminal import say
         from flows.wiring import open_catalog
         from index.catalog.quarantine import EntryState, move
 
@@ -134,7 +134,7 @@ def _move(entry_id: str, to: str, why: str, config: Path | None, state: Path | N
             row = _the_entry(connection, entry_id)
             now = datetime.now(UTC)
             move(connection, [row], EntryState(to), who=user(), why=why, now=now)
-        console.say(f"{row['uri']}: {to}")
+        say(f"{row['uri']}: {to}")
 
 
 def _the_entry(connection: Any, entry_id: str) -> Any:

@@ -55,7 +55,7 @@ def reprocess(
         headwater reprocess --uri "reports/**" --source handbook
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.runs import show_reprocessed
         from flows.orchestration.runtime import prefect_server
         from flows.reprocess import given_passwords
         from flows.reprocess import reprocess as flow
@@ -82,7 +82,7 @@ def reprocess(
         finally:
             given_passwords.reset(token)
         for report in reports:
-            print_json(report) if as_json else console.show_reprocessed(report)
+            print_json(report) if as_json else show_reprocessed(report)
         if any(entry["state"] != "resolved" for one in reports for entry in one["entries"]):
             raise typer.Exit(FAILED)
 

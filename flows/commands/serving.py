@@ -25,7 +25,8 @@ def up(config: Config = None, state: State = None, as_json: AsJson = False) -> N
     with told_in_one_line():
         from dataclasses import asdict
 
-        from flows import console
+        from flows.console.sources import show_addresses
+        from flows.console.terminal import err
         from flows.settings import load_settings
         from flows.up.addresses import Addresses
         from flows.up.command import put_up
@@ -36,12 +37,12 @@ def up(config: Config = None, state: State = None, as_json: AsJson = False) -> N
             if as_json:
                 print_json(asdict(addresses) | {"seconds": round(seconds, 1), "processes": pids})
             else:
-                console.show_addresses(addresses, seconds, settings)
+                show_addresses(addresses, seconds, settings)
 
         def say(line: str) -> None:
-            console.err.print(line, markup=False)
+            err.print(line, markup=False)
 
-        console.err.print("Starting; this takes about twenty seconds…", style="dim")
+        err.print("Starting; this takes about twenty seconds…", style="dim")
         put_up(settings, _absolute(config), _given(state), say=say, ready=ready)
 
 
@@ -59,7 +60,7 @@ def deploy(config: Config = None, state: State = None, as_json: AsJson = False) 
     with told_in_one_line():
         from dataclasses import asdict
 
-        from flows import console
+        from flows.console.terminal import out
         from flows.orchestration.runtime import prefect_server
         from flows.settings import load_settings
         from flows.wiring import make_state_dir
@@ -70,7 +71,7 @@ def deploy(config: Config = None, state: State = None, as_json: AsJson = False) 
             done = _deploy(settings, _absolute(config), _given(state))
         for one in done:
             told = {name: value for name, value in asdict(one).items() if value is not None}
-            print_json(told) if as_json else console.out.print("  ".join(told.values()))
+            print_json(told) if as_json else out.print("  ".join(told.values()))
 
 
 def _deploy(settings: "Settings", config: Path | None, state: Path | None) -> "list[Deployed]":

@@ -44,13 +44,13 @@ def reconcile(
         headwater reconcile --repair --wait 600
     """
     with told_in_one_line():
-        from flows import console
+        from flows.console.index import show_reconciliation
         from flows.upkeep import reconcile_index
 
         settings = settings_with_state(config, state)
         found = reconcile_index(settings, repair=repair, n_probes=probes, wait_s=wait)
         for one in found:
-            print_json(one.as_json()) if as_json else console.show_reconciliation(one)
+            print_json(one.as_json()) if as_json else show_reconciliation(one)
         if not repair and not all(one.agrees for one in found):
             raise typer.Exit(FAILED)
 
@@ -69,8 +69,8 @@ def clean(
     with told_in_one_line():
         from dataclasses import asdict
 
-        from flows import console
+        from flows.console.terminal import show_fields
         from flows.upkeep import clean_state
 
         cleaned = asdict(clean_state(settings_with_state(config, state), wait_s=wait))
-        print_json(cleaned) if as_json else console.show_fields(cleaned)
+        print_json(cleaned) if as_json else show_fields(cleaned)
