@@ -24,6 +24,8 @@ MEMBER: Final = b"M"
 PARSED: Final = b"P"
 FAILED: Final = b"F"
 
+FOLDER_PREFIX: Final = "headwater-worker-"
+"""Of the name of the folder that a worker is started in, and deletes when it ends."""
 _LENGTH: Final = struct.Struct(">Q")
 
 

@@ -27,6 +27,7 @@ from parsers.document import Member, ParsedDocument, from_json
 from parsers.frames import (
     FAILED,
     FAILURE,
+    FOLDER_PREFIX,
     LOADED,
     MEMBER,
     MEMBER_HEAD,
@@ -306,7 +307,7 @@ class _Worker:
 
 
 def _start_worker() -> _Worker:
-    folder = Path(tempfile.mkdtemp(prefix="headwater-worker-"))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     environment = {
         # Nothing of ours: a parser has no business with the secrets in our environment.
         "HOME": str(folder),
@@ -318,7 +319,7 @@ def _start_worker() -> _Worker:
     }
     with (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "parsers.worker"],
+            [sys.executable, "-m", "parsers.worker", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

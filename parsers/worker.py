@@ -1,4 +1,4 @@
-"""The process in which documents are parsed: `python -m parsers.worker`, started by the sandbox.
+"""The process in which documents are parsed: `python -m parsers.worker FOLDER`, by the sandbox.
 
 It reads requests from standard input until that is closed, and answers on standard output. It is
 alone: no network, no files written outside its own folder, no other programs, and it ends itself
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
@@ -26,6 +26,7 @@ from parsers.errors import EmptyFile, ParseError
 from parsers.frames import (
     FAILED,
     FAILURE,
+    FOLDER_PREFIX,
     LOADED,
     MEMBER,
     MEMBER_HEAD,
@@ -65,8 +66,8 @@ class Forbidden(PermissionError):
 
 
 def main() -> None:
+    folder = _own_folder(sys.argv[1:])
     requests, replies = _take_channels()
-    folder = Path.cwd()
     threading.Thread(target=_end_with_parent, args=(os.getppid(), folder), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable((folder / "crash").open("wb"))
@@ -80,6 +81,18 @@ def main() -> None:
             shutil.rmtree(folder, ignore_errors=True)  # Whoever started us is gone.
             return
         _answer(request, data, replies)
+
+
+def _own_folder(arguments: Sequence[str]) -> Path:
+    """The folder that the sandbox has made for this process, which deletes it in the end.
+
+    No other is taken: whoever starts this by hand must not lose the folder that he is in.
+    """
+    folder = Path.cwd()
+    named = Path(*arguments) if len(arguments) == 1 else None
+    if named is None or not named.name.startswith(FOLDER_PREFIX) or not named.samefile(folder):
+        raise SystemExit("parsers.worker is started by the sandbox, in a folder of its own")
+    return folder
 
 
 def _take_channels() -> tuple[BinaryIO, BinaryIO]:
