@@ -49,7 +49,7 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 
 $(VENV)/installed-for-browser-tests: $(VENV)/installed-for-tests
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
-	command -v chromium || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -yqq chromium' \
+	command -v chromium || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -yqq --no-install-recommends chromium' \
 		|| echo 'Chromium cannot be installed: what needs it is skipped'
 	npm install --silent --no-fund --no-audit --prefix $(VENV)/browser axe-core@$(AXE_VERSION) \
 		|| echo 'axe-core cannot be installed: what needs it is skipped'

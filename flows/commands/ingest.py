@@ -57,7 +57,7 @@ def ingest(
         from flows.runs.progress import watching
         from flows.runs.selection import require_place
         from flows.settings import load_settings
-        from flows.wiring import make_state_dir
+        from flows.wiring import has_state, make_state_dir
 
         settings = load_settings(config, state)
         chosen = sources or [source.name for source in settings.sources]
@@ -68,6 +68,10 @@ def ingest(
         make_state_dir(settings)
         if not is_there(settings.state_dir):
             console.err.print("Starting Prefect; this takes about ten seconds…", style="dim")
+        if not has_state(settings):
+            console.err.print(
+                "The first run also prepares the model for this machine.", style="dim"
+            )
         reports = []
         with prefect_server(settings.state_dir):
             for named in chosen:

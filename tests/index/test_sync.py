@@ -35,7 +35,7 @@ from index.publishing import Prepared, embed, publish, retire
 from index.records import Provenance
 from index.stores import Index
 from index.targets import Target, identify
-from index.texts import TextStore
+from index.texts import TextFolder, TextStore
 from index.vectors import Record, Stored, VectorStore
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
@@ -60,7 +60,7 @@ class World:
 
     def __init__(self, folder: Path, vectors: Any) -> None:
         folder.mkdir(exist_ok=True)
-        self.texts = TextStore(folder / "texts")
+        self.texts = TextStore(TextFolder(folder / "texts"))
         self.catalog = Catalog(f"sqlite:///{folder / 'catalog.db'}")
         self.vectors = vectors
         self.embedder = _EMBEDDER
