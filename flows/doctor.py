@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from flows.runs.fetched import SourceUnreadable
 from flows.runs.sources import list_source
 from flows.settings import Settings
 from flows.up.addresses import running
-from flows.wiring import has_state, make_state_dir, open_catalog
+from flows.wiring import has_state, make_state_dir, open_catalog, text_store
 from index.backends.backend import parts_of
 from index.catalog.alerts import undelivered
 from index.catalog.chunks import count_chunks
@@ -61,6 +62,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _attempt("sandbox", _sandbox)
     yield _attempt("state directory", lambda: _state_dir(settings))
     yield _attempt("catalog", lambda: _catalog(settings))
+    if settings.texts_url:
+        yield _attempt("texts", lambda: _texts(settings))
     yield _attempt("prefect api", lambda: _prefect(settings))
     yield _attempt("runs", lambda: _runs(settings))
     yield _attempt("alerts", lambda: _alerts(settings))
@@ -115,6 +118,17 @@ def _catalog(settings: Settings) -> str:
         return f"none yet (SQLite {sqlite3.sqlite_version})"
     with open_catalog(settings) as catalog, catalog.reading() as connection:
         return f"{count_chunks(connection):,} chunks (SQLite {sqlite3.sqlite_version})"
+
+
+def _texts(settings: Settings) -> str:
+    texts, mark = text_store(settings), f"doctor-{uuid.uuid4().hex}"
+    texts.mark(mark)
+    if not texts.is_marked(mark):
+        raise UserError(f"what is written to {settings.texts_url} is not there")
+    texts.unmark(mark)
+    if texts.is_marked(mark):
+        raise UserError(f"what is deleted from {settings.texts_url} is still there")
+    return f"{settings.texts_url} can be written to, read and deleted from"
 
 
 def _prefect(settings: Settings) -> str:

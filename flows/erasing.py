@@ -97,6 +97,7 @@ class Receipt:
             "vectors_left_out": evidence.n_vectors_shared,
             "chunk_ids": len(self.forgotten.chunk_ids),
             "files_read": seen.n_files,
+            "objects_read": seen.n_objects,
             "bytes_read": seen.n_bytes,
             "text_matches": seen.of(Trace.TEXT).total(),
             "vector_matches": seen.of(Trace.VECTOR).total(),
@@ -155,10 +156,13 @@ def erase(
             _require_files(settings, stores)
             forgotten = forget(stores, named, uri, who, now)
             cleared = clear(stores, report)
-            n_left = remaining(stores, forgotten)
-        uris = {uri, *(one.uri for one in forgotten.documents)}
+            n_left = remaining(stores, forgotten, cleared)
         seen = inspect(
-            settings.state_dir, cleared.evidence, chunk_ids=forgotten.chunk_ids, uris=uris
+            settings.state_dir,
+            cleared.evidence,
+            outside=stores.texts.outside(),
+            chunk_ids=forgotten.chunk_ids,
+            uris={uri, *(one.uri for one in forgotten.documents)},
         )
     _require_gone(seen, n_left)
     receipt = Receipt(
@@ -245,7 +249,7 @@ def _require_files(settings: Settings, stores: Stores) -> None:
 def _require_gone(seen: Inspection, n_left: int) -> None:
     places = [*seen.of(Trace.TEXT), *seen.of(Trace.VECTOR)]
     if n_left:
-        places.insert(0, f"{n_left} rows and vectors of the stores")
+        places.insert(0, f"{n_left} rows, vectors and texts of the stores")
     if places:
         raise NotErased(
             f"something of the document is still there: {', '.join(dict.fromkeys(places))}. "
@@ -260,7 +264,12 @@ def _not_proven(settings: Settings, seen: Inspection) -> list[str]:
         gaps.append("the files of the Chroma server, which keep vectors and words that are deleted")
     if settings.catalog_url:
         gaps.append("the files of the database server, its log and its replicas")
-    if is_shared(settings):
+    if settings.texts_url:
+        gaps.append(
+            f"what the store at {settings.texts_url} keeps of objects that are deleted: older "
+            "versions, unfinished uploads and replicas are its to delete"
+        )
+    elif is_shared(settings):
         gaps.append("texts in the state directories of other machines")
     if is_configured():
         gaps.append("the records of the Prefect server, which name uris")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+from fsspec import available_protocols
 from fsspec.utils import glob_translate
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
@@ -41,6 +42,8 @@ _JUNK: Final = (
     "**/~$*",
 )
 """Version control and what desktops and office programs leave beside documents."""
+_WRITABLE: Final = frozenset(available_protocols()) - {"http", "https"}
+"""What a URL of texts may begin with."""
 _SHOWN_OF_ALERTS: Final = ("min_severity", "repeat_after", "max_quarantined_share")
 """Settings of alerts whose wrong value may be shown; others may hold a URL, and so a secret."""
 
@@ -206,11 +209,13 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Path(".headwater")
-    """Everything that is kept, but for what the next two place elsewhere."""
+    """Everything that is kept, but for what the next three place elsewhere."""
     catalog_url: str | None = None
     """`postgresql+psycopg://…`; a SQLite file in the state directory if it is not set."""
     vectors_url: str | None = None
     """A Chroma server, `http://HOST:PORT`; a folder in the state directory if it is not set."""
+    texts_url: str | None = None
+    """An fsspec URL, `s3://BUCKET/PREFIX`; a folder in the state directory if it is not set."""
     store_timeout: Duration = timedelta(minutes=2)
     """How long a store may take for one answer."""
     task_runner: Literal["threads", "dask", "ray"] = "threads"
@@ -287,6 +292,7 @@ def load_settings(config: Path | None = None, state_dir: Path | None = None) -> 
         raise SettingsError(_in_words(error, file)) from error
     _require_unique_names(settings)
     _require_no_secrets(settings, file)
+    _require_writable_texts(settings, file)
     _require_passwords(settings, file)
     _require_targets(settings, file)
     _require_usable_metadata(settings, file)
@@ -334,12 +340,22 @@ def _require_unique_names(settings: Settings) -> None:
 
 
 def _require_no_secrets(settings: Settings, file: Path) -> None:
-    for source in settings.sources:
-        if holds_secret(source.uri):
+    urls = {f"source {source.name!r}: uri": source.uri for source in settings.sources}
+    for key, url in {**urls, "texts_url": settings.texts_url or ""}.items():
+        if holds_secret(url):
             raise SettingsError(
-                f"{file}: source {source.name!r}: uri is wrong: it holds a password or a token, "
+                f"{file}: {key} is wrong: it holds a password or a token, "
                 "and would be shown: leave that to the environment or to fsspec's configuration"
             )
+
+
+def _require_writable_texts(settings: Settings, file: Path) -> None:
+    protocol, is_url, _ = (settings.texts_url or "").partition("://")
+    if settings.texts_url and not (is_url and protocol in _WRITABLE):
+        raise SettingsError(
+            f"{file}: texts_url = {settings.texts_url!r} is wrong: it is to be an fsspec URL that "
+            "can be written to, such as s3://BUCKET/PREFIX"
+        )
 
 
 def _require_passwords(settings: Settings, file: Path) -> None:

@@ -31,7 +31,8 @@ from index.plan import Expectation
 from index.records import iso
 from index.stores import Index
 from index.targets import Target
-from index.texts import TextStore
+from index.text_objects import TextObjects
+from index.texts import TextFolder, TextStore
 from index.vectors import VectorStore
 from parsers.reasons import Reason
 from parsers.registry import failure_key, parser_key
@@ -211,7 +212,10 @@ def open_embedder(settings: Settings, generation: Generation) -> Embedder:
 
 
 def text_store(settings: Settings) -> TextStore:
-    return TextStore(settings.state_dir / "texts")
+    """The stored texts; nothing is opened before it is used."""
+    if settings.texts_url:
+        return TextStore(TextObjects(settings.texts_url, timeout_s=settings.store_timeout_s))
+    return TextStore(TextFolder(settings.state_dir / "texts"))
 
 
 def make_gate(source: SourceSettings) -> Gate:

@@ -3,15 +3,19 @@
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET: Final = "handbook"
+KEY: Final = "AKIAxyzzy"
+"""What lets one in, and must not be shown."""
 
 
 class _Counted(ABC):
@@ -98,3 +102,43 @@ class ObjectStore(_Counted):
             def log(self, *words: object) -> None: ...
 
         return make_server("127.0.0.1", port, answer, threaded=True, request_handler=Silent)
+
+
+@contextmanager
+def object_store() -> Iterator[ObjectStore]:
+    """An S3 with an empty bucket, which all clients use of this process and of those it starts."""
+    from moto.s3.models import s3_backends
+    from s3fs import S3FileSystem
+
+    server = ObjectStore()
+    server.start()
+    given = {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in given.items():
+            environment.setenv(name, value)
+        S3FileSystem.clear_instance_cache()
+        s3_backends.reset()
+        s3_client().create_bucket(Bucket=BUCKET)
+        yield server
+    server.stop()
+
+
+def s3_client() -> Any:
+    """One that goes around the product."""
+    import boto3
+
+    return boto3.client("s3")
+
+
+def objects() -> dict[str, bytes]:
+    """All that the bucket has."""
+    client = s3_client()
+    listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    keys = [one["Key"] for one in listed]
+    return {key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}

@@ -34,9 +34,9 @@ def erase(
     """Remove a document and all that came from it, for good, and prove that it is gone.
 
     What it holds inside goes too, and its past versions. The vector store and the catalog are
-    written anew, for their files keep what was deleted; then every file in the state directory is
-    read back. A receipt is kept there, under receipts. The document in its source is not touched:
-    it is skipped from now on.
+    written anew, for their files keep what was deleted; then every file in the state directory, and
+    every text kept elsewhere, is read back. A receipt is kept in the state directory, under
+    receipts. The document in its source is not touched: it is skipped from now on.
 
     Exit status: 0, or 1 if something of it was found again.
 

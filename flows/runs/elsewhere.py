@@ -6,17 +6,20 @@ A batch whose worker dies is run again by another: that changes nothing of what 
 import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prefect import task
 
 from flows.errors import UsageError
 from flows.runs.errands import Errand, do_errand, mark_of
 from flows.runs.lease import is_shared
+from flows.runs.outages import persistently
 from flows.runs.run import Part, Run
 from flows.runs.runners import cancel, task_runner
 from flows.runs.steps import STEP
 from flows.settings import Settings
+from flows.wiring import text_store
+from index.errors import StoreUnavailable
 from index.plan import Known, Listed
 
 Group = tuple[Sequence[Listed], Mapping[str, Known]]
@@ -45,7 +48,7 @@ def index_elsewhere(run: Run, groups: Sequence[Group]) -> None:
     """Have workers make batches searchable.
 
     Raises:
-        UsageError: A worker does not see what is stored in the state directory.
+        UsageError: A worker does not see the texts that the run sees.
     """
     began = time.monotonic()
     errand, parts = _errand(run), list[Part]()
@@ -98,11 +101,11 @@ def _errand(run: Run) -> Errand:
 
 @contextmanager
 def _shown(settings: Settings, run_id: str) -> Iterator[None]:
-    """Have workers find out whether they see the state directory of this process."""
-    mark = mark_of(settings, run_id)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    """Have workers find out whether they see the texts that this process sees."""
+    texts, mark = text_store(settings), mark_of(run_id)
+    persistently(lambda: texts.mark(mark))
     try:
         yield
     finally:
-        mark.unlink(missing_ok=True)
+        with suppress(StoreUnavailable):
+            texts.unmark(mark)

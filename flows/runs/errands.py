@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from flows.errors import Interrupted, UsageError
@@ -21,7 +20,7 @@ from flows.runs.progress import Silent
 from flows.runs.run import Part, Run
 from flows.runs.workshop import open_workshop
 from flows.settings import Settings, SourceSettings
-from flows.wiring import make_expectation, make_gate, open_stores
+from flows.wiring import make_expectation, make_gate, open_stores, text_store
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState
 from index.plan import Known, Listed
@@ -47,7 +46,7 @@ def do_errand(errand: Errand, batch: Sequence[Listed], known: Mapping[str, Known
 
     Raises:
         Interrupted: The run is over.
-        UsageError: This worker does not see what is stored in the state directory.
+        UsageError: This worker does not see the texts that the run sees.
         LeaseHeld: Somebody else writes to the source.
     """
     with _benches.at(errand) as bench:
@@ -115,10 +114,11 @@ _benches: Final = _Benches()
 
 def _set_up(errand: Errand) -> _Bench:
     settings = Settings.model_construct(**errand.settings)
-    if not mark_of(settings, errand.run_id).exists():
+    if not text_store(settings).is_marked(mark_of(errand.run_id)):
+        where = settings.texts_url or settings.state_dir / "texts"
         raise UsageError(
-            f"the worker on {socket.gethostname()} does not see {settings.state_dir}, "
-            "where texts are kept: share that folder with all workers"
+            f"the worker on {socket.gethostname()} does not see what the run writes to {where}: "
+            "share that folder with all workers, or set texts_url to what they all reach"
         )
     with ExitStack() as held:
         index = held.enter_context(open_stores(settings))
@@ -128,6 +128,6 @@ def _set_up(errand: Errand) -> _Bench:
         return _Bench(workshop, settings, held.pop_all())
 
 
-def mark_of(settings: Settings, run_id: str) -> Path:
-    """The file by which workers find out whether they see the state directory of a run."""
-    return settings.state_dir / "texts" / f".run-{run_id}"
+def mark_of(run_id: str) -> str:
+    """What a run leaves with the texts, by which workers find out whether they see them."""
+    return f"run-{run_id}"

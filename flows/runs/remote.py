@@ -5,9 +5,7 @@ change, is its stat token: what is unchanged is listed, and not read. Credential
 environment or from fsspec's own configuration.
 """
 
-import errno
 import hashlib
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +25,9 @@ from flows.runs.fetched import (
     SourceUnreadable,
 )
 from flows.runs.gate import Gate
+from index.clients import OBJECT_STORES, in_words, is_away, raised_by_clients
 from index.plan import Listed, unlike_member
 
-_OBJECT_STORES: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl")
-"""Protocols of stores that list all that lies below a prefix at once, and have no folders."""
 _WEB: Final = ("http", "https")
 """Protocols whose listings are pages with links: what is behind them has to be asked for."""
 _VERSION_KEYS: Final = (
@@ -39,29 +36,6 @@ _VERSION_KEYS: Final = (
 _TIME_KEYS: Final = (
     "LastModified", "last_modified", "Last-Modified", "mtime", "updated", "created"
 )  # fmt: skip
-_FOREIGN: Final = (
-    ("botocore.exceptions", "BotoCoreError"),
-    ("botocore.exceptions", "ClientError"),
-    ("aiohttp", "ClientError"),
-    ("azure.core.exceptions", "AzureError"),
-    ("google.auth.exceptions", "GoogleAuthError"),
-    ("gcsfs.retry", "HttpError"),
-)
-"""What clients of stores raise besides `OSError`."""
-_UNREACHED: Final = (
-    ("botocore.exceptions", "ConnectionError"),
-    ("botocore.exceptions", "HTTPClientError"),
-    ("aiohttp", "ClientConnectionError"),
-    ("aiohttp", "ClientPayloadError"),
-    ("azure.core.exceptions", "ServiceRequestError"),
-    ("azure.core.exceptions", "ServiceResponseError"),
-    ("google.auth.exceptions", "TransportError"),
-)
-"""Those of them that say that the store, not a document, cannot be had."""
-_BUSY: Final = (429, 502, 503, 504)
-"""HTTP states by which a server says the same."""
-_REPLACED: Final = (("s3fs.utils", "FileExpired"),)
-"""Says that an object is not what it was when it was listed; and calls that busy, too."""
 _READS: Final = 3
 """Of one document, before it is given up."""
 
@@ -84,7 +58,7 @@ def list_remote(root: str, gate: Gate) -> Iterator[Listed]:
     try:
         filesystem, path = fsspec.url_to_fs(root)
         filesystem.invalidate_cache()
-        if protocol in _OBJECT_STORES:
+        if protocol in OBJECT_STORES:
             found = dict(filesystem.find(path, detail=True))
         else:
             found = dict(_walk(filesystem, path))
@@ -92,8 +66,8 @@ def list_remote(root: str, gate: Gate) -> Iterator[Listed]:
             found = _asked(filesystem, path, found, gate)
         if not found and not filesystem.exists(path):
             raise SourceUnreadable(f"{root}: there is nothing")
-    except _raised_by_stores() as error:
-        raise SourceUnreadable(f"{root}: {_in_words(error)}") from error
+    except raised_by_clients() as error:
+        raise SourceUnreadable(f"{root}: {in_words(error)}") from error
     for name, details in found.items():
         if not _is_folder(name, details) or "unreadable" in details:
             yield _listed(protocol, path, name, details)
@@ -111,11 +85,11 @@ def fetch_remote(listed: Listed, max_bytes: int) -> Fetched:
         try:
             data = _read(listed.location, max_bytes + 1)
             break
-        except _raised_by_stores() as error:
-            if _is_away(error):
-                raise SourceUnreadable(f"the source is away: {_in_words(error)}") from error
+        except raised_by_clients() as error:
+            if is_away(error):
+                raise SourceUnreadable(f"the source is away: {in_words(error)}") from error
             if n_reads == _READS or isinstance(error, FileNotFoundError | PermissionError):
-                raise DocumentUnreadable(_in_words(error)) from error
+                raise DocumentUnreadable(in_words(error)) from error
             # It may have been replaced since it was listed.
             fsspec.url_to_fs(listed.location)[0].invalidate_cache()
     if len(data) > max_bytes:
@@ -137,10 +111,10 @@ def _walk(filesystem: Any, path: str) -> Iterator[tuple[str, Details]]:
         folder = folders.pop()
         try:
             entries = filesystem.ls(folder, detail=True)
-        except _raised_by_stores() as error:
-            if folder == path or _is_away(error):
+        except raised_by_clients() as error:
+            if folder == path or is_away(error):
                 raise
-            said = f"the folder cannot be listed: {_in_words(error)}"
+            said = f"the folder cannot be listed: {in_words(error)}"
             yield f"{folder.rstrip('/')}/", {"unreadable": said}
             continue
         for details in entries:
@@ -167,10 +141,10 @@ def _asked(
         try:
             with gate.turn():
                 return dict(filesystem.info(name))
-        except _raised_by_stores() as error:
-            if _is_away(error):
+        except raised_by_clients() as error:
+            if is_away(error):
                 raise
-            return {"unreadable": _in_words(error)}
+            return {"unreadable": in_words(error)}
 
     with ThreadPoolExecutor(gate.at_once) as pool:
         return dict(zip(names, pool.map(ask, names), strict=True))
@@ -228,37 +202,3 @@ def _parsed(value: str) -> datetime | None:
         return datetime.fromisoformat(value)
     except ValueError:
         return None
-
-
-def _raised_by_stores() -> tuple[type[BaseException], ...]:
-    return (OSError, ValueError, ImportError, *_loaded(_FOREIGN))
-
-
-def _loaded(names: tuple[tuple[str, str], ...]) -> tuple[type[BaseException], ...]:
-    """Of exceptions by module and name, those of libraries in use."""
-    return tuple(getattr(sys.modules[home], name) for home, name in names if home in sys.modules)
-
-
-def _is_away(error: BaseException) -> bool:
-    """Whether it is the store that cannot be reached, now or because it is busy."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, _loaded(_REPLACED)):
-        if isinstance(cause, (ConnectionError, TimeoutError, *_loaded(_UNREACHED))):
-            return True
-        if getattr(cause, "status", None) in _BUSY or getattr(cause, "errno", None) == errno.EBUSY:
-            return True
-        cause = cause.__cause__
-    return False
-
-
-def _in_words(error: BaseException) -> str:
-    """What went wrong, without what the error says itself, which may hold a signed URL."""
-    if isinstance(error, ImportError | ValueError):
-        return str(error)
-    said = getattr(error, "strerror", None)
-    if said and "://" not in said:
-        return str(said)
-    status = getattr(error, "status", None)
-    if isinstance(error, FileNotFoundError):
-        return "there is nothing"
-    return f"HTTP {status}" if isinstance(status, int) else type(error).__name__

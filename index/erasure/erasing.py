@@ -136,8 +136,8 @@ def _delete_vectors(stores: Stores) -> int:
     return n_deleted
 
 
-def remaining(stores: Stores, forgotten: Forgotten) -> int:
-    """How many rows of the catalog and vectors of the vector store are still of what was removed.
+def remaining(stores: Stores, forgotten: Forgotten, cleared: Cleared) -> int:
+    """How many rows, vectors and texts are still there of what was removed.
 
     Raises:
         StoreUnavailable: A store cannot be read.
@@ -147,6 +147,7 @@ def remaining(stores: Stores, forgotten: Forgotten) -> int:
     with stores.catalog.reading() as connection:
         n_left = erased.count_rows(connection, documents)
         n_left += len(chunk_rows.known_ids(connection, chunk_ids))
+    n_left += len(set(cleared.evidence.text_keys).intersection(stores.texts.stored()))
     for generation in stores.generations:
         missing = stores.vectors.missing(generation.collection, chunk_ids)
         n_left += len(chunk_ids) - len(missing)

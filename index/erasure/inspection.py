@@ -33,11 +33,13 @@ class Trace(StrEnum):
 
 @dataclass(slots=True)
 class Inspection:
-    """What reading a folder has found."""
+    """What reading all that is kept has found."""
 
     n_files: int = 0
+    n_objects: int = 0
+    """Stored texts that lie in another place than the folder."""
     n_bytes: int = 0
-    """On disk."""
+    """As they are stored."""
     damaged: list[str] = field(default_factory=list)
     """Stored texts that could not be unpacked, and were looked through as they are."""
     traces: dict[Trace, Counter[str]] = field(default_factory=dict)
@@ -52,13 +54,19 @@ class Inspection:
 
 
 def inspect(
-    folder: Path, evidence: Evidence, *, chunk_ids: Iterable[str] = (), uris: Iterable[str] = ()
+    folder: Path,
+    evidence: Evidence,
+    *,
+    outside: Iterable[tuple[str, bytes]] = (),
+    chunk_ids: Iterable[str] = (),
+    uris: Iterable[str] = (),
 ) -> Inspection:
-    """Read every file in a folder.
+    """Read every file in a folder, and the texts that lie elsewhere.
 
     Args:
         folder: The state directory; nothing in it may be being written.
         evidence: What to look for.
+        outside: Name and packed content of texts that do not lie in the folder.
         chunk_ids: To look for besides.
         uris: To look for besides; a short one is found in others too.
 
@@ -77,6 +85,10 @@ def inspect(
             if path.suffix == _VECTOR_FILES:
                 n_found = _count_numbers(path, evidence.vectors)
                 seen.note(Trace.VECTOR, str(path.relative_to(folder)), n_found)
+    for name, packed in outside:
+        seen.n_objects += 1
+        seen.n_bytes += len(packed)
+        _look_through(_unpacked(packed, name, seen), name, needles, trace_of, seen)
     return seen
 
 
@@ -85,9 +97,19 @@ def _inspect_file(
 ) -> None:
     seen.n_files += 1
     seen.n_bytes += path.stat().st_size
+    _look_through(_blocks(path, name, seen), name, needles, trace_of, seen)
+
+
+def _look_through(
+    blocks: Iterable[bytes],
+    name: str,
+    needles: Needles,
+    trace_of: Mapping[bytes, Trace],
+    seen: Inspection,
+) -> None:
     overlap = needles.longest - 1
     before = b""
-    for block in _blocks(path, name, seen):
+    for block in blocks:
         for needle, n in needles.find(before + block, after=len(before)).items():
             seen.note(trace_of[needle], name, n)
         before = (before + block)[-overlap:] if overlap else b""
@@ -96,14 +118,21 @@ def _inspect_file(
 def _blocks(path: Path, name: str, seen: Inspection) -> Iterator[bytes]:
     with path.open("rb") as file:
         if path.name.endswith(SUFFIX):
-            packed = file.read()
-            try:
-                yield unpacked(packed)
-            except ZstdError:
-                seen.damaged.append(name)
-                yield packed
+            yield from _unpacked(file.read(), name, seen)
         else:
             yield from _read(file, _BLOCK)
+
+
+def _unpacked(stored: bytes, name: str, seen: Inspection) -> Iterator[bytes]:
+    """A stored text; what is not one, or is damaged, as it is."""
+    if not name.endswith(SUFFIX):
+        yield stored
+        return
+    try:
+        yield unpacked(stored)
+    except ZstdError:
+        seen.damaged.append(name)
+        yield stored
 
 
 def _count_numbers(path: Path, vectors: Sequence[NDArray[np.float32]]) -> int:

@@ -120,3 +120,19 @@ def test_the_rules_of_a_field_may_stand_in_a_table_of_their_own(tmp_path):
     text = "[[sources]]\nname = 'a'\nuri = 'x'\n[sources.metadata.owner]\nrequired = true\n"
     (source,) = load(tmp_path, text).sources
     assert source.metadata["owner"].required
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("/srv/texts", "such as s3://BUCKET/PREFIX"),
+        ("ftps3://bucket/texts", "such as s3://BUCKET/PREFIX"),
+        ("https://host/texts", "such as s3://BUCKET/PREFIX"),
+        ("s3://AKIA:pass-xyz@bucket/texts", "leave that to the environment"),
+    ],
+)
+def test_a_url_of_texts_must_be_writable_and_hold_no_secret(tmp_path, url, said):
+    with pytest.raises(SettingsError, match="texts_url") as caught:
+        load(tmp_path, f"texts_url = '{url}'\n")
+    assert said in str(caught.value)
+    assert "pass-xyz" not in str(caught.value)

@@ -13,7 +13,7 @@ from index.chroma.client import ChromaFolder
 from index.chunking import ChunkerSettings
 from index.embedding import DEFAULT_MODEL, find_model
 from index.stores import Index
-from index.texts import TextStore
+from index.texts import TextFolder, TextStore
 from index.tokens import TokenCounter
 from index.vectors import VectorStore
 from tests.fakes import FakeEmbedder
@@ -47,7 +47,7 @@ def index(tmp_path: Path, catalog: Catalog) -> Iterator[Index]:
     with closing(VectorStore(ChromaFolder(tmp_path / "chroma"))) as vectors:
         yield Index(
             catalog=catalog,
-            texts=TextStore(tmp_path / "texts"),
+            texts=TextStore(TextFolder(tmp_path / "texts")),
             vectors=vectors,
             embedder=FakeEmbedder(find_model(DEFAULT_MODEL)),
             generation=Generation("0" * 16, "fake", "r1", ChunkerSettings().key, "headwater-test"),

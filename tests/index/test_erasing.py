@@ -119,7 +119,7 @@ def test_an_erased_document_is_nowhere(tmp_path, index, stores):
     assert forgotten.rows["version"] == 3
     assert forgotten.rows["past_chunk"] == 2
     assert cleared.n_vectors == 3
-    assert remaining(stores, forgotten) == 0
+    assert remaining(stores, forgotten, cleared) == 0
     index.vectors.close()
     assert traces(tmp_path, evidence) == {}
     assert traces(tmp_path, cleared.evidence) == {}

@@ -1,4 +1,4 @@
-"""The text store, the vector store and the embedding model, each by itself."""
+"""The vector store and the embedding model, each by itself."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,9 +8,7 @@ import pytest
 
 from index.chroma.client import ChromaFolder
 from index.embedding import DEFAULT_MODEL, Embedder, ModelUnusable, TextTooLong, find_model
-from index.texts import TextStore
 from index.vectors import Record, Stored, VectorStore
-from parsers.document import ParsedDocument
 
 
 def record(name: str, *vector: float, **metadata: str | int) -> Record:
@@ -22,22 +20,6 @@ def record(name: str, *vector: float, **metadata: str | int) -> Record:
 def vectors(tmp_path) -> Iterator[VectorStore]:
     with closing(VectorStore(ChromaFolder(tmp_path / "chroma"))) as store:
         yield store
-
-
-def test_a_text_comes_back_as_it_was_stored(tmp_path):
-    store = TextStore(tmp_path)
-    document = ParsedDocument("Grüße 日本語", (), "text/plain", "p", "1")
-    store.put("k" * 64, document)
-    assert store.get("k" * 64) == document
-
-
-def test_a_text_that_is_missing_or_damaged_is_none(tmp_path):
-    store = TextStore(tmp_path)
-    assert store.get("k" * 64) is None
-    store.put("k" * 64, ParsedDocument("text", (), "text/plain", "p", "1"))
-    (file,) = tmp_path.rglob("*.zst")
-    file.write_bytes(file.read_bytes()[:-5])
-    assert store.get("k" * 64) is None
 
 
 def test_the_nearest_chunk_comes_first(vectors):

@@ -37,7 +37,7 @@ from index.publishing import Prepared, embed, publish, retire
 from index.records import Provenance
 from index.stores import Index
 from index.targets import Target, identify
-from index.texts import TextStore
+from index.texts import TextFolder, TextStore
 from index.vectors import Record, Stored, VectorStore
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
@@ -62,7 +62,7 @@ class World:
     """An index of one source, and what a run does to it, Prefect and parsers aside."""
 
     def __init__(self, folder: Path, catalog: Catalog, vectors: Any) -> None:
-        self.texts = TextStore(folder / "texts")
+        self.texts = TextStore(TextFolder(folder / "texts"))
         self.catalog = catalog
         self.vectors = vectors
         self.embedder = _EMBEDDER

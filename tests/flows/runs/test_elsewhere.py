@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ import pytest
 import sqlalchemy as sa
 
 from flows.errors import RunFailed, UsageError
+from flows.runs import elsewhere
+from flows.runs.errands import Errand
 from flows.runs.lease import await_batches, batch_lease
+from flows.runs.run import Run
 from flows.settings import Settings, load_settings
 from flows.wiring import open_catalog, open_stores
 from index.catalog import tables
+from index.texts import TextStore
 from tests.conftest import ROOT
 from tests.memory import recall
 from tests.servers import Chroma, chroma_server, wait_for
+from tests.stores import BUCKET, object_store, objects
 
 N_DOCUMENTS = 200
 N_WORKERS = 2
@@ -36,6 +42,14 @@ pytestmark = [
 def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroma]:
     with chroma_server(tmp_path_factory.mktemp("chroma")) as server:
         yield server
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An object store that texts are kept in."""
+    monkeypatch.setenv("HEADWATER_TEXTS_URL", f"s3://{BUCKET}/texts")
+    with object_store():
+        yield
 
 
 class Cluster:
@@ -133,7 +147,7 @@ def local(
 ) -> tuple[dict[str, Any], Any]:
     """The report and the memory of a run on one machine with nothing but its own files."""
     with monkeypatch.context() as alone:
-        for name in ("CATALOG_URL", "VECTORS_URL", "TASK_RUNNER", "TASK_RUNNER_ADDRESS"):
+        for name in ("CATALOG_URL", "VECTORS_URL", "TEXTS_URL", "TASK_RUNNER"):
             alone.delenv(f"HEADWATER_{name}", raising=False)
         report = run_over(folder, tmp_path / "local")
         return report, remembered(load_settings(state_dir=tmp_path / "local"))
@@ -173,11 +187,32 @@ def test_a_worker_that_is_killed_changes_nothing_of_what_comes_of_a_run(
 @pytest.mark.timeout(600)
 def test_workers_that_do_not_see_the_texts_say_so(dask, folder, state, monkeypatch):
     write_pages(folder, 3)
-    monkeypatch.setattr("flows.runs.elsewhere.mark_of", lambda settings, run_id: state / "unseen")
+    monkeypatch.setattr(TextStore, "mark", lambda self, name: None)
     report = run_over(folder, state)
     assert report["state"] == "failed"
     assert "does not see" in report["error"]
     assert not report["balanced"]
+
+
+@pytest.mark.timeout(600)
+def test_with_texts_in_an_object_store_workers_share_no_folder(
+    s3, dask, folder, state, tmp_path, monkeypatch
+):
+    real, theirs = elsewhere._errand, tmp_path / "theirs"
+
+    def on_another_machine(run: Run) -> Errand:
+        made = real(run)
+        return replace(made, settings={**made.settings, "state_dir": theirs})
+
+    monkeypatch.setattr(elsewhere, "_errand", on_another_machine)
+    write_pages(folder, 40)
+    report = run_over(folder, state)
+    alone, memory = local(folder, tmp_path, monkeypatch)
+    assert (report["balanced"], report["documents"]) == (True, alone["documents"]), report
+    assert remembered(dask) == memory
+    assert len(objects()) == 40
+    assert not theirs.exists()
+    assert not (state / "texts").exists()
 
 
 def test_a_remote_runner_needs_stores_that_all_reach(folder, state, monkeypatch):

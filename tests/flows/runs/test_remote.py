@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from s3fs import S3FileSystem
 
 from flows.errors import UsageError
 from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, SourceUnreadable
@@ -18,7 +16,7 @@ from flows.runs.sources import fetch, list_source
 from flows.settings import Settings, SettingsError, load_settings
 from index.plan import Listed
 from tests.flows.conftest import Ingest
-from tests.stores import BUCKET, ObjectStore, WebFolder
+from tests.stores import BUCKET, KEY, ObjectStore, WebFolder, object_store, s3_client
 
 pytestmark = [
     pytest.mark.proof,
@@ -27,7 +25,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 STATE = Path("/nowhere/state")
-KEY = "AKIAxyzzy"
 
 
 @pytest.fixture
@@ -43,32 +40,15 @@ def web(tmp_path: Path) -> Iterator[WebFolder]:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    server = ObjectStore()
-    server.start()
-    given = {
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_MAX_ATTEMPTS": "1",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    S3FileSystem.clear_instance_cache()
-    client().create_bucket(Bucket=BUCKET)
-    put("docs/a.md", "# A\n\nWords of a.\n")
-    put("docs/sub/b.md", "# B\n\nWords of b.\n")
-    yield server
-    server.stop()
-
-
-def client() -> Any:
-    return boto3.client("s3")
+def s3() -> Iterator[ObjectStore]:
+    with object_store() as server:
+        put("docs/a.md", "# A\n\nWords of a.\n")
+        put("docs/sub/b.md", "# B\n\nWords of b.\n")
+        yield server
 
 
 def put(key: str, text: str) -> None:
-    client().put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+    s3_client().put_object(Bucket=BUCKET, Key=key, Body=text.encode())
 
 
 def listed(url: str) -> dict[str, Listed]:
