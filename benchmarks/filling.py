@@ -13,7 +13,8 @@ from typing import Final
 
 from flows.runs.selection import select_source
 from flows.runs.sources import fetch, list_source
-from flows.settings import Settings, SourceSettings, load_settings
+from flows.settings import Settings, load_settings
+from flows.source_settings import SourceSettings
 from flows.wiring import make_expectation, make_state_dir, open_stores
 from index.batching import batches
 from index.catalog import documents as document_rows

@@ -22,7 +22,8 @@ from typing import Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from flows.settings import SourceSettings, load_settings
+from flows.settings import load_settings
+from flows.source_settings import SourceSettings
 from flows.wiring import make_expectation
 from index.catalog import documents as document_rows
 from index.catalog.database import Catalog

@@ -31,7 +31,8 @@ from flows.runs.progress import watching
 from flows.runs.run import Attempt, Run, current, recorded, traced_run
 from flows.runs.sources import list_source
 from flows.runs.withdrawal import withdraw_unreadable
-from flows.settings import Settings, SourceSettings, load_settings, with_limits
+from flows.settings import Settings, load_settings, with_limits
+from flows.source_settings import SourceSettings
 from flows.wiring import make_expectation, make_gate, open_catalog, open_index
 from index.catalog import documents as document_rows
 from index.catalog import quarantine

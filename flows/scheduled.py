@@ -16,7 +16,8 @@ from flows.errors import UserError
 from flows.freshness.canary import as_json as canary_as_json
 from flows.freshness.canary import fly
 from flows.freshness.status import all_statuses, record_statuses
-from flows.settings import SourceSettings, load_settings
+from flows.settings import load_settings
+from flows.source_settings import SourceSettings
 from flows.upkeep import clean_state, reconcile_index
 from flows.wiring import open_catalog
 

@@ -14,7 +14,8 @@ from flows.metadata.fields import fields_of
 from flows.models import choose_model, model_of
 from flows.runs.gate import Gate
 from flows.runs.outages import persistently
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from index.catalog.database import Catalog
 from index.catalog.generations import (
     COLLECTION_PREFIX,

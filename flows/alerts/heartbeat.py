@@ -18,7 +18,8 @@ from checks.alert_texts import heartbeat_failed
 from checks.alerts import Kind
 from flows.alerts.events import of_alert, publish
 from flows.alerts.telling import tell
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from index.catalog.alerts import Key
 from index.catalog.database import Catalog
 from index.errors import StoreUnavailable

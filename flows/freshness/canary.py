@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 
 from flows.errors import RunFailed, UsageError
 from flows.searching import find_now
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from flows.wiring import open_catalog, open_embedder
 from index.catalog import quarantine
 from index.catalog.generations import Generation

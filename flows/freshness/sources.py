@@ -19,7 +19,8 @@ from checks.freshness import (
     time_to_breach,
 )
 from flows.runs.budget import read_budget
-from flows.settings import Freshness, Settings
+from flows.settings import Settings
+from flows.source_settings import Freshness
 from index.catalog import history
 from index.catalog import runs as run_rows
 from index.catalog.history import CanaryFound, Look

@@ -8,7 +8,8 @@ from pathlib import Path
 from checks.contract import Contract
 from checks.rows import ContractRow
 from flows.metadata.fields import fields_of
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from index.catalog import chunks as chunk_rows
 from index.catalog.chunks import Held
 from index.records import chunk_metadata

@@ -10,7 +10,7 @@ from checks.rows import TYPES
 from checks.rules import FieldRule
 from flows.metadata.lookups import Lookups
 from flows.metadata.settings import FieldSettings
-from flows.settings import SourceSettings
+from flows.source_settings import SourceSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 
 from flows.alerts.events import EventName, source_resource
 from flows.orchestration.deploying import TAG, Deployed
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 
 _PREFIX: Final = "headwater: "
 _GONE: Final = f"{_PREFIX}the process of a run is gone"

@@ -19,7 +19,8 @@ from flows.runs.lease import batch_lease
 from flows.runs.progress import Silent
 from flows.runs.run import Part, Run
 from flows.runs.workshop import open_workshop
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from flows.wiring import make_expectation, make_gate, open_stores, text_store
 from index.catalog import runs as run_rows
 from index.catalog.runs import RunState

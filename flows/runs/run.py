@@ -21,7 +21,8 @@ from flows.runs.outages import persistently
 from flows.runs.progress import Progress
 from flows.runs.report import RunReport, Tally
 from flows.runs.totals import totals_of
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from flows.tracing import stage_span, traced
 from index.catalog import quarantine
 from index.catalog import runs as run_rows

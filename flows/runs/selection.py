@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flows.errors import UsageError
 from flows.runs.secrecy import holds_secret
-from flows.settings import Settings, SourceSettings
+from flows.settings import Settings
+from flows.source_settings import SourceSettings
 from index.catalog.database import Catalog
 from index.catalog.runs import find_source
 
