@@ -1,13 +1,14 @@
 """How much a run costs beside its embedding, and what a run costs that finds nothing changed.
 
-    python benchmarks/ingest.py FOLDER [--runs 3] [--unchanged 20000]
+    python benchmarks/ingest.py FOLDER [--runs 3] [--unchanged 100000]
 
 Prints, for a copy of FOLDER: the seconds of a whole cold run (without Prefect's start, with a model
 that was exported before), those of the same backend over the same chunks alone, and those of
 `SentenceTransformer.encode` alone over the same chunks sorted by length, which is torch in fp32;
 interleaved in one process, with their ratios, and the share of padding in what the model reads.
 Then the seconds of runs that find nothing changed, and nothing but the files' times, for the copy
-and for a generated folder of small files.
+and for a generated folder of small files, whose index a stub for the model has made: these runs
+embed nothing. `--runs 0` leaves out the first part, `--unchanged 0` the generated folder.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import flows.wiring
 from flows.models import choose_model
 from flows.orchestration.runtime import prefect_server
 from flows.settings import load_settings
@@ -33,13 +35,16 @@ from index.catalog.chunks import load_chunks
 from index.catalog.tables import chunk
 from index.chunking import chunk_document
 from index.embedding import Embedder
+from tests.fakes import FakeEmbedder
 
 
 def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder, prefect_server(Path(folder) / "server"):
         documents = Path(shutil.copytree(arguments.folder, Path(folder) / "documents"))
-        _cold(documents, Path(folder), arguments.runs)
+        if arguments.runs:
+            _cold(documents, Path(folder), arguments.runs)
+        _stub_the_model()
         _unchanged(documents, Path(folder) / "unchanged", 3)
         if arguments.unchanged:
             many = Path(folder) / "many"
@@ -51,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--unchanged", type=int, default=20_000, metavar="FILES")
+    parser.add_argument("--unchanged", type=int, default=100_000, metavar="FILES")
     return parser.parse_args()
 
 
@@ -98,7 +103,7 @@ def _cold(folder: Path, scratch: Path, n_runs: int) -> None:
         pure = _seconds(partial(fp32.encode, by_length, batch_size=32, show_progress_bar=False))
         rounds.append(_Cold(report["seconds"]["total"], alone, pure))
         shutil.rmtree(state)
-        print(f"run {number + 1}: {rounds[-1]}; load {os.getloadavg()[0]:.1f}")
+        print(f"run {number + 1}: {rounds[-1]}; load {os.getloadavg()[0]:.1f}", flush=True)
     print(f"documents {report['documents']}, run by {embedder.files.backend}")
     print(f"chunks embedded {report['chunks']['embedded']}, tokens {report['tokens']['embedded']}")
     print(f"padding {_padding(embedder, texts):.1%} of what the model reads")
@@ -129,6 +134,11 @@ def _median(values: Iterable[float]) -> float:
     return statistics.median(values)
 
 
+def _stub_the_model() -> None:
+    os.environ["HEADWATER_INDEX__BACKEND"] = "torch"  # Which the stub stands for.
+    flows.wiring.Embedder = FakeEmbedder  # type: ignore[misc]
+
+
 def _unchanged(folder: Path, state: Path, n_runs: int) -> None:
     n_files = _ingest(folder, state)["documents"]["found"]
     time.sleep(2.5)  # What was written less than 2 s before it was read is read once more.
@@ -157,7 +167,8 @@ def _print_idle(name: str, n_files: int, seconds: Sequence[dict[str, float]]) ->
     scan = _median(one["scan"] for one in seconds)
     print(
         f"{name}, {n_files} files: {total:.2f} s ({1000 * total / n_files:.3f} ms a file)"
-        f", of which listing and plan {scan:.2f} s"
+        f", of which listing and plan {scan:.2f} s; load {os.getloadavg()[0]:.1f}",
+        flush=True,
     )
 
 
