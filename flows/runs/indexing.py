@@ -22,8 +22,6 @@ from index.publishing import retire
 
 _Value = TypeVar("_Value")
 
-_FIRST_BATCH_DOCUMENTS: Final = 8
-"""So that the model does not wait for long before it has something to do."""
 _BATCH_DOCUMENTS: Final = 32
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _RETIRED_AT_ONCE: Final = 500
@@ -47,12 +45,12 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
 def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
     """Documents in groups, bounded by number and by bytes."""
     batch: list[Listed] = []
-    n_bytes, size = 0, _FIRST_BATCH_DOCUMENTS
+    n_bytes = 0
     for document in documents:
-        is_full = len(batch) == size or n_bytes + document.n_bytes > _BATCH_BYTES
+        is_full = len(batch) == _BATCH_DOCUMENTS or n_bytes + document.n_bytes > _BATCH_BYTES
         if batch and is_full:
             yield batch
-            batch, n_bytes, size = [], 0, _BATCH_DOCUMENTS
+            batch, n_bytes = [], 0
         batch.append(document)
         n_bytes += document.n_bytes
     if batch:
