@@ -81,6 +81,8 @@ def _prefect(settings: Settings, socket: int, addresses: Addresses) -> Part:
         [sys.executable, "-m", "flows.orchestration.server", str(socket), "lasting"],
         lambda pid: answers(addresses.prefect_api),
         {
+            # Its many threads would each keep memory of their own that they have freed.
+            "MALLOC_ARENA_MAX": "2",
             "PREFECT_UI_API_URL": addresses.prefect_api,
             "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
