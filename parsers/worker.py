@@ -90,7 +90,7 @@ def _own_folder(arguments: Sequence[str]) -> Path:
     """
     folder = Path.cwd()
     named = Path(*arguments) if len(arguments) == 1 else None
-    if named is None or not named.name.startswith(FOLDER_PREFIX) or not named.samefile(folder):
+    if named is None or not named.name.startswith(FOLDER_PREFIX) or named.resolve() != folder:
         raise SystemExit("parsers.worker is started by the sandbox, in a folder of its own")
     return folder
 

@@ -1,6 +1,6 @@
 """What is in quarantine, and what to do about it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.markup import escape
@@ -8,42 +8,46 @@ from rich.markup import escape
 from flows.console.terminal import out
 from parsers.reasons import REMEDIES, Reason
 
-
-def show_entries(entries: Iterable[Mapping[str, Any]]) -> None:
-    """Reason by reason: what to do, then the documents."""
-    by_code: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in entries:
-        by_code.setdefault(entry["code"], []).append(entry)
-    if not by_code:
-        out.print("nothing is in quarantine")
-    for code, members in sorted(by_code.items()):
-        out.print(f"[bold]{code}[/] ({len(members)})  {REMEDIES[Reason(code)]}")
-        for entry in members:
-            where = escape(f"{entry['source']}: {entry['uri']}")
-            ignored = ", ignored" if entry["state"] == "ignored" else ""
-            said = escape(entry["detail"]) + ignored
-            out.print(f"  [cyan]{entry['id']}[/]  {where}  [dim]{said}[/]")
-        out.print()
+_Row = Mapping[str, Any]
+"""As the catalog has it, by column."""
 
 
-def show_groups(groups: Iterable[Mapping[str, Any]]) -> None:
-    """Quarantine entries, those that failed in one way on one line, with what to do about them."""
-    by_code: dict[str, list[Mapping[str, Any]]] = {}
-    for group in groups:
-        by_code.setdefault(group["code"], []).append(group)
+def show_entries(entries: Iterable[_Row]) -> None:
+    """Quarantine entries by reason, with what to do about them."""
+    _show_by_reason(entries, lambda entry: 1, _show_entry)
+
+
+def show_groups(groups: Iterable[_Row]) -> None:
+    """The same, with those that failed in one way on one line."""
+    _show_by_reason(groups, lambda group: group["n_entries"], _show_group)
+
+
+def _show_by_reason(
+    rows: Iterable[_Row], n_entries: Callable[[_Row], int], show: Callable[[_Row], None]
+) -> None:
+    by_code: dict[str, list[_Row]] = {}
+    for row in rows:
+        by_code.setdefault(row["code"], []).append(row)
     if not by_code:
         out.print("Nothing is in quarantine.")
     for code, members in sorted(by_code.items()):
-        out.print(f"[bold]{code}[/]  {sum(group['n_entries'] for group in members):,}")
+        out.print(f"[bold]{code}[/]  {sum(map(n_entries, members)):,}")
         out.print(f"  {REMEDIES[Reason(code)]}", style="italic")
-        for group in members:
-            _show_group(group)
+        for row in members:
+            show(row)
         out.print()
 
 
-def _show_group(group: Mapping[str, Any]) -> None:
+def _show_entry(entry: _Row) -> None:
+    _show_line(entry, entry["id"], escape(f"{entry['source']}: {entry['uri']}"))
+
+
+def _show_group(group: _Row) -> None:
     n, first = group["n_entries"], escape(f"{group['source']}: {group['first_uri']}")
     name = group["first_id"] if n == 1 else f"{n:,} x group {group['failure_group']}"
-    more = f" and {n - 1:,} more" if n > 1 else ""
-    ignored = ", ignored" if group["state"] == "ignored" else ""
-    out.print(f"  [cyan]{name}[/]  {first}{more}  [dim]{escape(group['detail'])}{ignored}[/]")
+    _show_line(group, name, first + (f" and {n - 1:,} more" if n > 1 else ""))
+
+
+def _show_line(row: _Row, name: str, where: str) -> None:
+    ignored = ", ignored" if row["state"] == "ignored" else ""
+    out.print(f"  [cyan]{name}[/]  {where}  [dim]{escape(row['detail'])}{ignored}[/]")

@@ -35,7 +35,12 @@ def turn(at_once: int | None, check: Callable[[], None]) -> Iterator[None]:
         while is_waiting:
             check()
             waited = concurrency(
-                LIMIT, timeout_seconds=_PATIENCE_S, lease_duration=_LEASE_S, strict=True
+                LIMIT,
+                timeout_seconds=_PATIENCE_S,
+                lease_duration=_LEASE_S,
+                strict=True,
+                # One batch too many is better than a run that is ended for a blip of Prefect's.
+                raise_on_lease_renewal_failure=False,
             )
             try:
                 held.enter_context(waited)

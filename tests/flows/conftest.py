@@ -10,6 +10,7 @@ from flows.alerts.delivery import is_understood
 from flows.orchestration.runtime import prefect_server
 from tests.fakes import FakeEmbedder
 from tests.receivers import Webhook
+from tests.servers import Chroma, chroma_server
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,12 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         with prefect_server(tmp_path_factory.mktemp("server")):
             yield
+
+
+@pytest.fixture(scope="module")
+def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroma]:
+    with chroma_server(tmp_path_factory.mktemp("chroma")) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

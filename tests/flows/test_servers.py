@@ -17,7 +17,7 @@ from index.catalog import tables
 from index.vectors import VectorStore
 from tests.flows.conftest import Ingest
 from tests.memory import Memory, recall
-from tests.servers import Chroma, Postgres, chroma_server
+from tests.servers import Chroma, Postgres
 
 pytestmark = [
     pytest.mark.proof,
@@ -26,12 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroma]:
-    with chroma_server(tmp_path_factory.mktemp("chroma")) as server:
-        yield server
 
 
 @pytest.fixture

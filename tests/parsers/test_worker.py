@@ -55,9 +55,12 @@ def test_a_parser_can_write_in_its_own_folder_and_read(code, tmp_path):
     assert result.stdout.strip() == "done", result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["."], ["headwater-worker-1"], ["a", "b"]])
+OWN = "headwater-worker-1"
+
+
+@pytest.mark.parametrize("arguments", [[], ["."], [OWN], ["headwater-worker-2"], ["a", "b"]])
 def test_started_by_hand_it_touches_nothing(arguments, tmp_path):
-    (tmp_path / "headwater-worker-1").mkdir()
+    (tmp_path / OWN).mkdir()
     (tmp_path / "mine").write_text("Years of work.")
     done = subprocess.run(
         [sys.executable, "-m", "parsers.worker", *arguments],
@@ -71,4 +74,4 @@ def test_started_by_hand_it_touches_nothing(arguments, tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr == "parsers.worker is started by the sandbox, in a folder of its own\n"
-    assert {one.name for one in tmp_path.iterdir()} == {"headwater-worker-1", "mine"}
+    assert {one.name for one in tmp_path.iterdir()} == {OWN, "mine"}

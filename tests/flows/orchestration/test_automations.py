@@ -6,8 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -21,10 +20,10 @@ from flows.orchestration.deploying import TAG, deploy
 from flows.orchestration.runtime import answers
 from flows.settings import load_settings
 from tests.conftest import ROOT
+from tests.servers import wait_for
 
 pytestmark = pytest.mark.proof
 
-PATIENCE_S = 150
 SILENCE = timedelta(seconds=35)
 """A little more than the least that Prefect leaves between two heartbeats."""
 REFRESHED = """
@@ -97,15 +96,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
     finally:
         made.process.communicate()  # It ends as its standard input does.
-
-
-def wait_for(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.5)
-    raise AssertionError("it did not happen")
 
 
 def test_a_source_whose_runs_stay_away_has_its_freshness_judged(server):

@@ -25,7 +25,7 @@ from index.catalog import tables
 from index.texts import TextStore
 from tests.conftest import ROOT
 from tests.memory import recall
-from tests.servers import Chroma, chroma_server, wait_for
+from tests.servers import Chroma, wait_for
 from tests.stores import BUCKET, object_store, objects
 
 N_DOCUMENTS = 200
@@ -36,12 +36,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroma]:
-    with chroma_server(tmp_path_factory.mktemp("chroma")) as server:
-        yield server
 
 
 @pytest.fixture
