@@ -71,6 +71,7 @@ class Known:
     """False if it was read so soon after it was written that a change may not show."""
     sha256: str | None
     """Of the bytes last read; None if they could not be."""
+    n_bytes: int
     media_type: str
     parser_key: str
     """Parser and options that were used; for a quarantined one the limits too."""

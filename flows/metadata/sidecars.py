@@ -12,7 +12,7 @@ from typing import Final
 from flows.runs.conversations import fetch_gathered
 from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, Fetched
 from flows.runs.sources import fetch
-from index.plan import Listed
+from index.plan import Known, Listed
 from parsers.sidecar import MAX_BYTES, SUFFIXES
 
 SIDECAR: Final = "sidecar of "
@@ -45,9 +45,12 @@ def fetch_attached(listed: Listed, max_bytes: int) -> Fetched:
     )
 
 
-def has_same_sidecars(token: str, other: str) -> bool:
-    """Whether two stat tokens are of a document with the same sidecars, whatever its own bytes."""
-    return token.partition(_BESIDE)[2] == other.partition(_BESIDE)[2]
+def has_same_bytes(fetched: Fetched, before: Known) -> bool:
+    """Whether a document is what it was, and its sidecars seem to be."""
+    beside, beside_before = (
+        token.partition(_BESIDE)[2] for token in (fetched.stat_token, before.stat_token)
+    )
+    return fetched.sha256 == before.sha256 and beside == beside_before
 
 
 def counted_as(rule: str) -> str:

@@ -9,7 +9,7 @@ from flows.metadata.fields import SourceFields
 from flows.runs.clock import StageClock
 from flows.runs.fetched import Fetched
 from flows.runs.gate import OPEN, Gate
-from index.catalog.documents import Seen
+from index.catalog.documents import Seen, Touched
 from index.catalog.quarantine import Failed
 from index.catalog.validations import Validation
 from index.identity import document_id
@@ -55,8 +55,8 @@ class PreparedBatch:
 
     prepared: list[Prepared] = field(default_factory=list)
     failed: list[tuple[Seen, Failed]] = field(default_factory=list)
-    touched: list[tuple[Seen, Known]] = field(default_factory=list)
-    """Their bytes are what they were, and so is what became of them."""
+    touched: list[tuple[Touched, Known]] = field(default_factory=list)
+    """What became of them is what it was."""
     still: list[Known] = field(default_factory=list)
     """Members of containers that were not opened, or could not be: they are as they were."""
     skipped: list[Seen] = field(default_factory=list)
@@ -100,6 +100,12 @@ def seen_as(workshop: Workshop, read: Read, media_type: str, key: str) -> Seen:
         media_type=media_type,
         parser_key=key,
         seen_at=workshop.listed_at,
+    )
+
+
+def touched_as(fetched: Fetched, before: Known) -> Touched:
+    return Touched(
+        before.document_id, fetched.stat_token, fetched.stat_trusted, fetched.modified_at
     )
 
 

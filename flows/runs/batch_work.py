@@ -45,11 +45,11 @@ def index_documents(
         _give_up(run, [*done.removed, *done.retired])
         documents = [document.as_of(now) for document in done.prepared]
         cost += publish(run.index, documents, vectors, now)
-        _record(run, done, now)
+        record(run, done, now)
     run.clock.count("upsert", Amounts(len(documents), cost.written))
     run.removed_members += done.removed
     run.retired_members += done.retired
-    tally = _tally(run, done, cost)
+    tally = tally_of(run, done, cost)
     tried = [*(one.seen for one in done.prepared), *(seen for seen, _ in done.failed)]
     tally.n_released = sum(_was_bad(known.get(seen.uri)) for seen in tried)
     run.count(tally, n_members=done.n_members)
@@ -66,7 +66,7 @@ def _give_up(run: Run, members: Sequence[Known]) -> None:
             document_rows.forget_result(connection, [member.document_id for member in members])
 
 
-def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
+def record(run: Run, done: PreparedBatch, now: datetime) -> None:
     """Note in the catalog what did not become searchable."""
     outcomes = [
         DocumentOutcome(seen.document_id, seen.uri, Outcome.QUARANTINED, failed.code, failed.detail)
@@ -80,11 +80,12 @@ def _record(run: Run, done: PreparedBatch, now: datetime) -> None:
         document_rows.save_seen(connection, failed_documents, Outcome.QUARANTINED, now)
         quarantine.record_failures(connection, [failed for _, failed in done.failed], now)
         document_rows.save_seen(connection, done.skipped, Outcome.SKIPPED, now)
-        document_rows.save_stat(connection, [seen for seen, _ in done.touched])
+        document_rows.save_stat(connection, [stat for stat, _ in done.touched])
         run_rows.record_outcomes(connection, run.id, outcomes)
 
 
-def _tally(run: Run, done: PreparedBatch, cost: Written) -> Tally:
+def tally_of(run: Run, done: PreparedBatch, cost: Written) -> Tally:
+    """What became of a batch, as the report counts it."""
     tally = Tally(n_chunks=done.n_chunks, n_rejected=done.n_rejected, written=cost)
     tally.outcomes.update(document.outcome for document in done.prepared)
     for _, failed in done.failed:

@@ -9,6 +9,7 @@ from prefect.utilities.annotations import quote
 
 from flows.runs.batch import Workshop
 from flows.runs.batch_work import index_documents
+from flows.runs.comparing import Comparable, comparable, compare_documents
 from flows.runs.elsewhere import Group, index_elsewhere, is_remote, label_of
 from flows.runs.report import Tally
 from flows.runs.run import Attempt, Run, current
@@ -31,7 +32,9 @@ PARALLEL_BATCHES: Final = 2
 
 def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]) -> None:
     """Make documents searchable: here, or where the settings say."""
-    groups = _with_known(list(_batches(changed)), known)
+    inside = by_container(known.values())
+    changed = _with_other_bytes(run, changed, known, inside)
+    groups = [(group, _known_of(group, known, inside)) for group in _batches(changed)]
     if not groups:
         return
     set_limit(run.settings.embed_at_once)
@@ -40,6 +43,27 @@ def read_changed(run: Run, changed: Sequence[Listed], known: Mapping[str, Known]
         return
     with open_workshop(run) as workshop:
         _run_batches(run, workshop, groups)
+
+
+def _with_other_bytes(
+    run: Run,
+    documents: Sequence[Listed],
+    known: Mapping[str, Known],
+    inside: Mapping[str, Sequence[Known]],
+) -> list[Listed]:
+    """Documents less those that turn out to be only touched, which are noted as unchanged."""
+    alike = list(comparable(run, documents, known, inside))
+    compared = {one.listed.uri for one in alike}
+    left = [one for one in documents if one.uri not in compared]
+    for some in batches(alike):
+        left += compare(_as_is(some), len(some))
+    return left
+
+
+@task(task_run_name="compare {n_documents} documents", **STEP)
+def compare(documents: Sequence[Comparable], n_documents: int) -> list[Listed]:
+    """Find out which documents are only touched."""
+    return compare_documents(current.get(), documents)
 
 
 def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
@@ -60,11 +84,6 @@ def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
 def _as_is(value: _Value) -> _Value:
     """For Prefect: a parameter that it must not look into for futures, which would take long."""
     return cast(_Value, quote(value))
-
-
-def _with_known(groups: Sequence[Sequence[Listed]], known: Mapping[str, Known]) -> list[Group]:
-    inside = by_container(known.values())
-    return [(group, _known_of(group, known, inside)) for group in groups]
 
 
 def _run_batches(run: Run, workshop: Workshop, groups: Sequence[Group]) -> None:

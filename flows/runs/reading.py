@@ -12,8 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from flows.metadata.sidecars import fetch_attached, has_same_sidecars
-from flows.runs.batch import PreparedBatch, Read, Workshop, failed_as, seen_as, unread_as
+from flows.metadata.sidecars import fetch_attached, has_same_bytes
+from flows.runs.batch import (
+    PreparedBatch,
+    Read,
+    Workshop,
+    failed_as,
+    seen_as,
+    touched_as,
+    unread_as,
+)
 from flows.runs.clock import Amounts
 from flows.runs.fetched import DocumentTooLarge, DocumentUnreadable, Fetched
 from index.plan import EXCLUDED_INSIDE, MEMBER, Known, Listed, Outcome, by_container, holds
@@ -84,8 +92,7 @@ class _Reader:
         before = self._known.get(read.uri)
         if before is None or not self._holds(read, before):
             return read
-        seen = seen_as(self._workshop, read, before.media_type, before.parser_key)
-        self._done.touched.append((seen, before))
+        self._done.touched.append((touched_as(fetched, before), before))
         self._keep_members(read.uri)
         return None
 
@@ -189,10 +196,7 @@ class _Reader:
         self._done.removed += self._inside.get(read.uri, ())
 
     def _holds(self, read: Read, before: Known) -> bool:
-        same = read.fetched.sha256 == before.sha256 and has_same_sidecars(
-            read.fetched.stat_token, before.stat_token
-        )
-        return same and holds(
+        return has_same_bytes(read.fetched, before) and holds(
             before,
             self._inside.get(read.uri, ()),
             self._workshop.expected,

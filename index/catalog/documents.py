@@ -35,6 +35,16 @@ class Seen:
     """When the run listed it; None if that was just now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A document that was read, and whose bytes are what they were."""
+
+    document_id: str
+    stat_token: str
+    stat_trusted: bool
+    source_modified_at: datetime | None
+
+
 def known_documents(connection: Connection, source: str) -> dict[str, Known]:
     """By uri, the documents of a source that were not gone at the last run."""
     found, entry = tables.document.c, tables.quarantine.c
@@ -46,6 +56,7 @@ def known_documents(connection: Connection, source: str) -> dict[str, Known]:
             found.stat_token,
             found.stat_trusted,
             found.sha256,
+            found.n_bytes,
             found.media_type,
             found.parser_key,
             found.current_version.is_not(None).label("searchable"),
@@ -65,6 +76,7 @@ def _known(row: RowMapping) -> Known:
         stat_token=row["stat_token"],
         stat_trusted=row["stat_trusted"],
         sha256=row["sha256"],
+        n_bytes=row["n_bytes"],
         media_type=row["media_type"],
         parser_key=row["parser_key"],
         searchable=row["searchable"],
@@ -100,8 +112,8 @@ def save_seen(
     upsert(connection, tables.document, rows, keep=("first_seen_at", *keep))
 
 
-def save_stat(connection: Connection, seen: Sequence[Seen]) -> None:
-    """Note that documents were only touched: their bytes are what they were."""
+def save_stat(connection: Connection, touched: Sequence[Touched]) -> None:
+    """Note what documents look like in their source's listing from now on."""
     update = sa.update(tables.document).where(tables.document.c.id == sa.bindparam("b_id"))
     rows = [
         {
@@ -110,7 +122,7 @@ def save_stat(connection: Connection, seen: Sequence[Seen]) -> None:
             "stat_trusted": one.stat_trusted,
             "source_modified_at": one.source_modified_at,
         }
-        for one in seen
+        for one in touched
     ]
     if rows:
         connection.execute(update, rows)

@@ -31,6 +31,7 @@ def failed(document: Listed) -> Known:
         stat_token=document.stat_token,
         stat_trusted=True,
         sha256=None,
+        n_bytes=document.n_bytes,
         media_type="",
         parser_key="",
         searchable=False,

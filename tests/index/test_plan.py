@@ -35,6 +35,7 @@ def known(uri: str, **changes: object) -> Known:
         "t1",
         True,
         "hash",
+        1,
         "text/plain",
         "p:text/plain",
         True,

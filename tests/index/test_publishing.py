@@ -83,8 +83,8 @@ def run(index: Index) -> None:
 
 def known(prepared: Prepared) -> Known:
     return Known(
-        prepared.seen.document_id, prepared.seen.uri, Outcome.INDEXED, "t", True, "x", MARKDOWN,
-        "p", True, None,
+        prepared.seen.document_id, prepared.seen.uri, Outcome.INDEXED, "t", True, "x", 1,
+        MARKDOWN, "p", True, None,
     )  # fmt: skip
 
 
