@@ -1,11 +1,15 @@
 """Counting the tokens of texts as the embedding model does, without loading the model."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
+
+# Its threads take as much again of the processors, which the model has a use for.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 @cache

@@ -1,5 +1,6 @@
 """Which language a text is in."""
 
+import threading
 from functools import cache
 from typing import Final
 
@@ -21,6 +22,15 @@ def identify(text: str) -> str:
     code, probability = _identifier().classify(sample)
     is_language = len(code) == 2  # `zxx`, no linguistic content, is not one.
     return str(code) if is_language and probability >= _MIN_PROBABILITY else UNDETERMINED
+
+
+def load() -> None:
+    """Load what is needed to tell a language, or wait until another thread has: half a second."""
+    with _loading:
+        _identifier()
+
+
+_loading: Final = threading.Lock()
 
 
 @cache

@@ -45,6 +45,10 @@ _MIB: Final = 1024 * 1024
 _IMPORT_TIMEOUT_S: Final = 120.0
 """For Python and a parser's libraries on a busy machine: not the document's fault."""
 _WATCH_INTERVAL_S: Final = 0.1
+_PATIENCE_S: Final = 2.0
+"""How long a document waits for a busy worker before it gets another: to start one takes a second
+of the processor's time, in which many a small document is read.
+"""
 
 
 class SandboxBroken(RuntimeError):
@@ -63,7 +67,7 @@ class Sandbox:
         passwords: Callable[[str], tuple[str, ...]] = lambda name: (),
         read_as: Callable[[str], str] = lambda name: "",
     ) -> None:
-        """Workers are started when they are first needed.
+        """Workers are started when they are needed, and no more than are.
 
         Args:
             limits: For each document.
@@ -79,7 +83,10 @@ class Sandbox:
         self._read_as = read_as
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
+        self._n_workers = 0
+        """Idle, busy, and about to start."""
         self._lock = threading.Lock()
+        self._given_back = threading.Condition(self._lock)
         self._closed = threading.Event()
         self._callers = ThreadPoolExecutor(n_workers, thread_name_prefix="sandbox")
         self._watch = threading.Thread(target=self._watch_busy, name="sandbox-watch", daemon=True)
@@ -142,6 +149,7 @@ class Sandbox:
         with self._lock:
             workers = [*self._idle, *self._busy]
             self._idle.clear()
+            self._given_back.notify_all()
         for worker in workers:
             worker.kill()
         self._callers.shutdown(cancel_futures=True)
@@ -189,9 +197,7 @@ class Sandbox:
             self._give_back(worker)
 
     def _take(self) -> "_Worker":
-        with self._lock:
-            worker = self._idle.pop() if self._idle else None
-        worker = worker or _start_worker()
+        worker = self._take_idle() or self._start()
         with self._lock:
             worker.n_documents += 1
             worker.deadline = time.monotonic() + self.limits.timeout_s
@@ -199,6 +205,33 @@ class Sandbox:
         if self._closed.is_set():
             worker.kill()
         return worker
+
+    def _take_idle(self) -> "_Worker | None":
+        """One that has nothing to do, if not now then soon; None if another is to be started."""
+        with self._given_back:
+            if self._n_workers:
+                self._given_back.wait_for(self._has_idle, timeout=_PATIENCE_S)
+            if self._closed.is_set():
+                raise SandboxBroken("the sandbox was closed")
+            if self._idle:
+                return self._idle.pop()
+            self._n_workers += 1
+            return None
+
+    def _has_idle(self) -> bool:
+        return bool(self._idle) or not self._n_workers or self._closed.is_set()
+
+    def _start(self) -> "_Worker":
+        try:
+            return _start_worker()
+        except BaseException:
+            self._one_less()
+            raise
+
+    def _one_less(self) -> None:
+        with self._given_back:
+            self._n_workers -= 1
+            self._given_back.notify()
 
     def _extend(self, worker: "_Worker", seconds: float) -> None:
         with self._lock:
@@ -216,9 +249,11 @@ class Sandbox:
             )
             if reusable:
                 self._idle.append(worker)
+                self._given_back.notify()
         if not reusable:
             worker.kill()
             worker.bury()
+            self._one_less()
 
     def _post_mortem(self, worker: "_Worker") -> tuple[Reason, str]:
         """Why a worker ended in the middle of a document."""

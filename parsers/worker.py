@@ -69,6 +69,7 @@ def main() -> None:
     folder = _own_folder(sys.argv[1:])
     requests, replies = _take_channels()
     threading.Thread(target=_end_with_parent, args=(os.getppid(), folder), daemon=True).start()
+    threading.Thread(target=language.load, daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable((folder / "crash").open("wb"))
     sys.addaudithook(_confine_to(str(folder.resolve())))
@@ -139,6 +140,7 @@ def _answer(request: Request, data: bytes, replies: BinaryIO) -> None:
         write_frame(replies, ROUTED, media_type.encode())
         module = registry.load(media_type)
         parser = f"{module.NAME} {module.VERSION}"
+        language.load()
         write_frame(replies, LOADED, parser.encode())
         _limit_cpu(request.cpu_s)
         _limit_memory(request.memory_mib)

@@ -24,6 +24,8 @@ from index.publishing import retire
 _Value = TypeVar("_Value")
 
 _BATCH_DOCUMENTS: Final = 32
+_FIRST_BATCH: Final = 8
+"""Documents: the model waits for them."""
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _RETIRED_AT_ONCE: Final = 500
 PARALLEL_BATCHES: Final = 2
@@ -69,12 +71,12 @@ def compare(documents: Sequence[Comparable], n_documents: int) -> list[Listed]:
 def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
     """Documents in groups, bounded by number and by bytes."""
     batch: list[Listed] = []
-    n_bytes = 0
+    n_bytes, n_most = 0, _FIRST_BATCH
     for document in documents:
-        is_full = len(batch) == _BATCH_DOCUMENTS or n_bytes + document.n_bytes > _BATCH_BYTES
+        is_full = len(batch) == n_most or n_bytes + document.n_bytes > _BATCH_BYTES
         if batch and is_full:
             yield batch
-            batch, n_bytes = [], 0
+            batch, n_bytes, n_most = [], 0, _BATCH_DOCUMENTS
         batch.append(document)
         n_bytes += document.n_bytes
     if batch:

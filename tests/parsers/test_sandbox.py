@@ -53,6 +53,21 @@ def test_results_come_in_the_order_of_the_documents():
         assert [result.text for result in results] == [f"This is {name}" for name in names]
 
 
+def test_small_documents_share_a_worker():
+    with sandbox(n_workers=3) as box:
+        assert len(list(box.parse_all((f"{number}.txt", FINE) for number in range(30)))) == 30
+        assert len(box.worker_pids()) == 1
+
+
+def test_what_waits_gets_a_worker_of_its_own():
+    with sandbox(n_workers=2, timeout_s=60) as box:
+        results = box.parse_all([("slow.pdf", SLOW), ("fine.txt", FINE)])
+        wait_for(lambda: len(box.worker_pids()) == 2)
+        box.close()
+        with pytest.raises(SandboxBroken):
+            list(results)
+
+
 def test_a_document_that_takes_too_long_is_killed_and_named():
     with sandbox(timeout_s=1) as box:
         started = time.monotonic()
