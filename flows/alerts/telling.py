@@ -69,7 +69,7 @@ def settle_alerts(
     """
     report = end.report
     _remember_outage(connection, settings, now)
-    on = alert_rows.alerts_on(connection)
+    on = alert_rows.alerts_on(connection, to_change=True)
     fresh, judged = _freshness(connection, settings, on, now)
     bad, new = _quarantine(connection, settings, report, on)
     ended = [*_of_run(end), *_out_of_bounds(connection, report)]
@@ -101,7 +101,7 @@ def tell(
         now: The time.
         run_id: Of the run that found this out, if one did.
     """
-    on = alert_rows.alerts_on(connection)
+    on = alert_rows.alerts_on(connection, to_change=True)
     repeat_after = settings.alerts.repeat_after
     steps = decide(conditions, on, judged, now, repeat_after=repeat_after)
     for step in steps:
@@ -215,7 +215,7 @@ def _of_report(end: RunEnd, ended: Sequence[Condition]) -> list[Happening]:
 def settle_freshness(catalog: Catalog, settings: Settings, now: datetime) -> None:
     """Start, repeat and end alerts of sources that nothing was heard of for too long."""
     with catalog.writing() as connection:
-        on = alert_rows.alerts_on(connection)
+        on = alert_rows.alerts_on(connection, to_change=True)
         conditions, judged = _freshness(connection, settings, on, now)
         steps = tell(connection, settings, conditions, judged, now)
     events.publish(events.of_alert(step) for step in steps)

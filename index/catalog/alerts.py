@@ -91,10 +91,12 @@ class Delivery:
     created_at: datetime
 
 
-def alerts_on(connection: Connection) -> dict[Key, Alert]:
-    """Those that started and did not end."""
+def alerts_on(connection: Connection, *, to_change: bool = False) -> dict[Key, Alert]:
+    """Those that started and did not end; `to_change` keeps others from changing them meanwhile."""
     query = sa.select(tables.alert).where(tables.alert.c.resolved_at.is_(None))
-    return _by_key(connection.execute(query.with_for_update()).mappings())
+    if to_change:
+        query = query.with_for_update()
+    return _by_key(connection.execute(query).mappings())
 
 
 def all_alerts(connection: Connection) -> dict[Key, Alert]:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
+from flows.dashboard.access import Access
+from flows.dashboard.app import make_app
 from flows.errors import LeaseHeld
 from flows.runs.lease import index_lease, source_lease
 from flows.settings import Settings, load_settings
@@ -16,6 +19,7 @@ from flows.wiring import open_catalog, open_stores
 from index.catalog import tables
 from index.vectors import VectorStore
 from tests.flows.conftest import Ingest
+from tests.flows.dashboard.test_pages import crawl
 from tests.memory import Memory, recall
 from tests.servers import Chroma, Postgres
 
@@ -170,3 +174,19 @@ def _texts_of_versions(settings: Settings) -> set[str]:
         )
         texts = [index.texts.get(key) for key in keys]
     return {one.text.split("\n\n")[1].split(" of ")[0] for one in texts if one is not None}
+
+
+def test_the_dashboard_shows_an_index_on_servers(shared, ingest, folder):
+    write_pages(folder, 3, "Words")
+    (folder / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
+    ingest()
+    access = Access(local_user="ann@here", token=None, user_header=None)
+    with TestClient(make_app(shared, access), base_url="http://localhost") as client:
+        assert len(crawl(client)) > 10
+        schema = client.get("/api/openapi.json").json()
+        asked = [
+            path for path, does in schema["paths"].items() if "get" in does and "{" not in path
+        ]
+        for path in ["/metrics", "/healthz", "/readyz", *asked]:
+            answer = client.get(path, params={"words": "page"})
+            assert answer.status_code == 200, (path, answer.text)
