@@ -1,7 +1,6 @@
 """Whether this machine has what Headwater needs: what `headwater doctor` checks."""
 
 import shutil
-import sqlite3
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from flows.wiring import has_state, make_state_dir, open_catalog, text_store
 from index.backends.backend import parts_of
 from index.catalog.alerts import undelivered
 from index.catalog.chunks import count_chunks
+from index.catalog.database import database_of
 from index.catalog.generations import live_generation
 from index.catalog.runs import RunState
 from index.embedding import ModelUnusable, find_model
@@ -115,9 +115,9 @@ def _state_dir(settings: Settings) -> str:
 
 def _catalog(settings: Settings) -> str:
     if not has_state(settings):
-        return f"none yet (SQLite {sqlite3.sqlite_version})"
+        return "none yet"
     with open_catalog(settings) as catalog, catalog.reading() as connection:
-        return f"{count_chunks(connection):,} chunks (SQLite {sqlite3.sqlite_version})"
+        return f"{count_chunks(connection):,} chunks ({database_of(connection)})"
 
 
 def _texts(settings: Settings) -> str:

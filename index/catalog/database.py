@@ -197,6 +197,13 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def database_of(connection: Connection) -> str:
+    """What the catalog lies in, with its version, in words."""
+    if connection.dialect.name == "sqlite":
+        return f"SQLite {connection.scalar(sa.text('SELECT sqlite_version()'))}"
+    return f"PostgreSQL {connection.scalar(sa.text('SHOW server_version'))}"
+
+
 def _broken_references(connection: Connection) -> list[str]:
     """The SQLite tables with rows that refer to nothing."""
     rows = connection.exec_driver_sql("PRAGMA foreign_key_check")

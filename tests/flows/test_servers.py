@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from flows.dashboard.access import Access
 from flows.dashboard.app import make_app
+from flows.doctor import examine
 from flows.errors import LeaseHeld
 from flows.runs.lease import index_lease, source_lease
 from flows.settings import Settings, load_settings
@@ -174,6 +175,12 @@ def _texts_of_versions(settings: Settings) -> set[str]:
         )
         texts = [index.texts.get(key) for key in keys]
     return {one.text.split("\n\n")[1].split(" of ")[0] for one in texts if one is not None}
+
+
+def test_doctor_names_the_servers(shared, ingest):
+    ingest()
+    (catalog,) = (one for one in examine(shared) if one.check == "catalog")
+    assert catalog.detail.startswith("0 chunks (PostgreSQL ")
 
 
 def test_the_dashboard_shows_an_index_on_servers(shared, ingest, folder):
