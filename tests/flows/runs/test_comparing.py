@@ -14,6 +14,8 @@ from index.catalog import tables
 from tests.flows.runs.test_members import zip_of
 from tests.flows.test_ingest import contents, found, settled
 
+pytestmark = pytest.mark.proof
+
 PAGE = "# Leave\n\nAnnual leave accrues.\n"
 
 
