@@ -47,6 +47,7 @@ async def _work(
     from flows.orchestration.automations import settle_automations
     from flows.orchestration.dead_runs import drop_missed, mark_dead
     from flows.orchestration.deploying import POOL, deploy
+    from flows.orchestration.garbage import collect_often
     from flows.orchestration.runtime import answers
 
     while not await asyncio.to_thread(answers, os.environ["PREFECT_API_URL"]):
@@ -56,6 +57,7 @@ async def _work(
         await deploy(client, settings, config, state, exclusive=exclusive)
         await settle_automations(client, settings)
         await drop_missed(client, datetime.now(UTC))
+    collect_often()
     worker = ProcessWorker(work_pool_name=POOL, name=worker_name(os.getpid()))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_tend(settings, exclusive=exclusive))
