@@ -27,11 +27,15 @@ class Gate:
     def turn(self) -> Iterator[None]:
         """Wait until a request may be made, which is over with the block."""
         with self._within:
-            with self._lock:
-                enters_at = max(time.monotonic(), self._next)
-                self._next = enters_at + self._gap_s
-            time.sleep(max(0.0, enters_at - time.monotonic()))
+            if self._gap_s:
+                self._wait_for_gap()
             yield
+
+    def _wait_for_gap(self) -> None:
+        with self._lock:
+            enters_at = max(time.monotonic(), self._next)
+            self._next = enters_at + self._gap_s
+        time.sleep(max(0.0, enters_at - time.monotonic()))
 
 
 OPEN: Final = Gate(at_once=8)

@@ -141,6 +141,22 @@ def test_a_file_that_grew_after_it_was_listed_is_not_read_whole(root):
         fetch(listed, 10)
 
 
+def test_a_file_that_grows_while_it_is_read_is_read_whole_and_read_again(root, monkeypatch):
+    (listed, _) = list_source(str(root), STATE)
+    status_of = os.fstat
+
+    def grow(descriptor):
+        status = status_of(descriptor)
+        (root / "a.txt").write_text("abc")
+        return status
+
+    monkeypatch.setattr(os, "fstat", grow)
+    fetched = fetch(listed, 100)
+    assert fetched.data == b"abc"
+    (later, _) = list_source(str(root), STATE)
+    assert fetched.stat_token == listed.stat_token != later.stat_token
+
+
 def test_a_file_that_vanished_is_unreadable(root):
     (listed, _) = list_source(str(root), STATE)
     (root / "a.txt").unlink()
