@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from flows.errors import UserError
@@ -258,10 +259,11 @@ def make_expectation(settings: Settings, source: SourceSettings) -> Expectation:
         key = failure_key(media_type, options, limits, passwords=passwords)
         return _with_fields(key, fields) if code in _OF_METADATA else key
 
-    return Expectation(
-        parser_key=lambda media_type: _with_fields(parser_key(media_type, options), fields),
-        failure_key=key_of_failure,
-    )
+    def key_of_result(media_type: str) -> str:
+        return _with_fields(parser_key(media_type, options), fields)
+
+    # Each document is asked about, and there are few types.
+    return Expectation(parser_key=cache(key_of_result), failure_key=cache(key_of_failure))
 
 
 def _with_fields(key: str, fields: str) -> str:
