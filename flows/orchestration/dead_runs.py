@@ -80,11 +80,15 @@ async def drop_missed(client: PrefectClient, now: datetime) -> int:
         sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
         limit=200,
     )
-    missed = _all_but_newest(due)
-    for run in missed:
+    dropped = 0
+    for run in _all_but_newest(due):
         with suppress(ObjectNotFound):
-            await client.set_flow_run_state(run.id, Cancelled(message=_ONCE_MORE))
-    return len(missed)
+            state = (await client.read_flow_run(run.id)).state
+            # A worker may have taken it on meanwhile.
+            if state is not None and state.is_scheduled():
+                await client.set_flow_run_state(run.id, Cancelled(message=_ONCE_MORE))
+                dropped += 1
+    return dropped
 
 
 def _all_but_newest(due: Sequence[FlowRun]) -> list[FlowRun]:

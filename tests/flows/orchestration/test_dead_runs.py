@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Running
+from prefect.states import Cancelled, Pending, Running, Scheduled
 
 from flows.orchestration import processes
-from flows.orchestration.dead_runs import _all_but_newest, _is_dead, mark_dead
+from flows.orchestration.dead_runs import _all_but_newest, _is_dead, drop_missed, mark_dead
 from flows.orchestration.deploying import POOL
 from flows.runs.lease import is_dead
 from flows.settings import load_settings
@@ -85,6 +85,36 @@ def test_of_missed_runs_the_newest_of_each_deployment_is_left_and_what_people_as
     one, other = uuid4(), uuid4()
     runs = [due(one, 0), due(other, 1), due(one, 2), due(one, 3), due(one, 4, by_itself=False)]
     assert _all_but_newest(runs) == [runs[0], runs[2]]
+
+
+def test_a_run_that_was_cancelled_before_its_process_began_does_not_begin(prefect):
+    async def cancelled(client: PrefectClient) -> UUID:
+        run = await client.create_flow_run(nothing, state=Pending())
+        await client.set_flow_run_state(run.id, Cancelled())
+        return run.id
+
+    run_id = ask(cancelled)
+    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": str(run_id)}
+    command = [sys.executable, "-m", "flows.up.flow_run"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ask(lambda client: client.read_flow_run(run_id)).state_name == "Cancelled"
+
+
+def test_a_run_that_a_worker_took_on_meanwhile_is_not_dropped(prefect, monkeypatch):
+    async def states(client: PrefectClient) -> list[str]:
+        begun, late = [
+            await client.create_flow_run(nothing, state=state) for state in (Pending(), Scheduled())
+        ]
+        # As listed before the worker came.
+        monkeypatch.setattr(
+            "flows.orchestration.dead_runs._all_but_newest", lambda due: [begun, late]
+        )
+        assert await drop_missed(client, datetime.now(UTC)) == 1
+        found = [await client.read_flow_run(run.id) for run in (begun, late)]
+        return [run.state_name for run in found]
+
+    assert ask(states) == ["Pending", "Cancelled"]
 
 
 def test_a_younger_process_with_the_same_id_is_another():
