@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from flows.errors import UsageError, UserError
+from flows.metadata.rebuilding import judge_for
 from flows.runs.lease import index_lease
 from flows.settings import Settings
 from flows.wiring import (
@@ -91,7 +92,7 @@ def build_generation(settings: Settings, *, wait_s: float = 0) -> dict[str, Any]
         with open_catalog(settings) as catalog, index_lease(settings, catalog, wait_s=wait_s):
             target = _begun(settings, catalog)
             with _only(settings, catalog, target) as index:
-                total = _sum(total, _stretch(index, target))
+                total = _sum(total, _stretch(settings, index, target))
         wait_s = max(wait_s, 3600)  # It has begun: it waits for the runs that come in between.
         time.sleep(0 if total.complete else _BREATH_S)
     return {
@@ -101,13 +102,15 @@ def build_generation(settings: Settings, *, wait_s: float = 0) -> dict[str, Any]
         "embedded": total.embedded,
         "tokens_embedded": total.tokens_embedded,
         "unreadable": total.unreadable,
+        "invalid": total.invalid,
         "next": f"headwater generation promote {target.generation.id}",
     }
 
 
-def _stretch(index: Index, target: Target) -> Built:
+def _stretch(settings: Settings, index: Index, target: Target) -> Built:
     until = time.monotonic() + _STRETCH_S
-    return build(index, target, lambda built: time.monotonic() < until)
+    judge = judge_for(settings, target)
+    return build(index, target, judge, lambda built: time.monotonic() < until)
 
 
 def _sum(one: Built, other: Built) -> Built:
@@ -117,6 +120,7 @@ def _sum(one: Built, other: Built) -> Built:
         one.embedded + other.embedded,
         one.tokens_embedded + other.tokens_embedded,
         one.unreadable + other.unreadable,
+        one.invalid + other.invalid,
         other.complete,
     )
 

@@ -2,7 +2,8 @@
 
 Runs write to every generation, also to one that is being built: what they change is right in it at
 once. Building goes through the documents by id and adds those that no run has touched; where it has
-come to is recorded, so it can be stopped and killed at any time, and go on later.
+come to is recorded, so it can be stopped and killed at any time, and go on later. A document whose
+chunks would break the contract is left to the next run, which says what becomes of it.
 """
 
 import time
@@ -18,10 +19,11 @@ from index.catalog.generations import mark_ready, note_progress
 from index.chunking import Chunk
 from index.converging import write_new
 from index.publishing import embed_chunks
-from index.records import chunk_metadata
+from index.records import Provenance, chunk_metadata
 from index.stores import Index
 from index.targets import IdentifiedChunk, Target, identify
 from index.vectors import Record
+from parsers.document import ParsedDocument
 
 _DOCUMENTS: Final = 64
 """Built in one transaction."""
@@ -41,7 +43,23 @@ class Built:
     tokens_embedded: int = 0
     unreadable: list[str] = field(default_factory=list)
     """Uris of documents whose stored text is missing or damaged: the next run reads them again."""
+    invalid: list[str] = field(default_factory=list)
+    """Uris of documents with a chunk that breaks the contract: the next run judges them."""
     complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A document that may be added."""
+
+    version: CurrentVersion
+    document: ParsedDocument
+    chunks: tuple[IdentifiedChunk, ...]
+    """In the generation that is being built."""
+
+
+Judge = Callable[[Sequence[Candidate]], Sequence[bool]]
+"""Tells of some documents whether all their chunks keep the contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +89,8 @@ def estimate(index: Index, target: Target) -> Estimate:
         ids = [version.provenance.document_id for version in sample]
         n_sampled_tokens = chunk_rows.count_tokens(connection, live, ids)
         n_tokens = chunk_rows.count_tokens(connection, live, after=after)
-    chunks = [one for version in sample for one in _identified(index, target, version) or ()]
+    found = (_candidate(index, target, version) for version in sample)
+    chunks = [one for candidate in found if candidate for one in candidate.chunks]
     with index.catalog.reading() as connection:
         keys = [one.placement.embedding_key for one in chunks]
         cached = load_embeddings(connection, list(dict.fromkeys(keys)))
@@ -98,7 +117,10 @@ def _speed(target: Target, chunks: Sequence[Chunk]) -> float:
 
 
 def build(
-    index: Index, target: Target, may_go_on: Callable[[Built], bool] = lambda built: True
+    index: Index,
+    target: Target,
+    judge: Judge,
+    may_go_on: Callable[[Built], bool] = lambda built: True,
 ) -> Built:
     """Add documents to a generation that is being built, from where it was left.
 
@@ -107,6 +129,7 @@ def build(
     Args:
         index: Of which the generation is one.
         target: The generation.
+        judge: Holds chunks against the contract.
         may_go_on: Asked between batches; no ends this stretch.
 
     Raises:
@@ -122,35 +145,43 @@ def build(
                 mark_ready(connection, target.generation.id)
             built.complete = True
             return built
-        _build_batch(index, target, batch, built)
+        _build_batch(index, target, judge, batch, built)
         after = batch[-1].provenance.document_id
         if not may_go_on(built):
             return built
 
 
 def _build_batch(
-    index: Index, target: Target, batch: Sequence[CurrentVersion], built: Built
+    index: Index, target: Target, judge: Judge, batch: Sequence[CurrentVersion], built: Built
 ) -> None:
     generation = target.generation.id
     with index.catalog.reading() as connection:
         held = chunk_rows.chunks_held(connection, [one.provenance.document_id for one in batch])
-    todo: list[tuple[CurrentVersion, tuple[IdentifiedChunk, ...]]] = []
-    lost: list[str] = []
+    candidates: list[Candidate] = []
+    left: list[Provenance] = []
     for version in batch:
         there = held.get(version.provenance.document_id, {}).values()
-        if not any(one_generation == generation for one_generation, _ in there):
-            identified = _identified(index, target, version)
-            if identified is None:
-                lost.append(version.provenance.document_id)
-                built.unreadable.append(version.provenance.uri)
-            else:
-                todo.append((version, identified))
-    chunks = [one for _, identified in todo for one in identified]
+        if any(one_generation == generation for one_generation, _ in there):
+            continue
+        candidate = _candidate(index, target, version)
+        if candidate is None:
+            left.append(version.provenance)
+            built.unreadable.append(version.provenance.uri)
+        else:
+            candidates.append(candidate)
+    todo: list[Candidate] = []
+    for candidate, is_valid in zip(candidates, judge(candidates), strict=True):
+        if is_valid:
+            todo.append(candidate)
+        else:
+            left.append(candidate.version.provenance)
+            built.invalid.append(candidate.version.provenance.uri)
+    chunks = [one for candidate in todo for one in candidate.chunks]
     vectors, cost = embed_chunks(index.catalog, target, chunks)
     with index.catalog.writing() as connection:
-        for version, identified in todo:
-            ids = {one.placement.chunk_id: generation for one in identified}
-            chunk_rows.add_intents(connection, version.provenance.source, ids)
+        for candidate in todo:
+            ids = {one.placement.chunk_id: generation for one in candidate.chunks}
+            chunk_rows.add_intents(connection, candidate.version.provenance.source, ids)
     write_new(
         index,
         generation,
@@ -159,21 +190,21 @@ def _build_batch(
                 one.placement.chunk_id,
                 vectors[one.placement.embedding_key],
                 one.chunk.text,
-                chunk_metadata(version.provenance, one.placement),
+                chunk_metadata(candidate.version.provenance, one.placement),
             )
-            for version, identified in todo
-            for one in identified
+            for candidate in todo
+            for one in candidate.chunks
         ],
     )
     with index.catalog.writing() as connection:
-        for version, identified in todo:
-            placements = [one.placement for one in identified]
+        for candidate in todo:
+            version, placements = candidate.version, [one.placement for one in candidate.chunks]
             chunk_rows.recall_chunks(connection, version.id, generation)
             chunk_rows.add_chunks(
                 connection, version.provenance.document_id, version.id, placements
             )
         chunk_rows.clear_intents(connection, [one.placement.chunk_id for one in chunks])
-        document_rows.forget_result(connection, lost)
+        document_rows.forget_result(connection, [one.document_id for one in left])
         note_progress(connection, generation, batch[-1].provenance.document_id)
     built.documents += len(batch)
     built.chunks += len(chunks)
@@ -181,12 +212,11 @@ def _build_batch(
     built.tokens_embedded += cost.tokens_embedded
 
 
-def _identified(
-    index: Index, target: Target, version: CurrentVersion
-) -> tuple[IdentifiedChunk, ...] | None:
-    """The chunks of a version; None if its stored text is gone."""
+def _candidate(index: Index, target: Target, version: CurrentVersion) -> Candidate | None:
+    """A version with its chunks; None if its stored text is gone."""
     parsed = index.texts.get(version.text_key)
     if parsed is None:
         return None
     document_id, pages = version.provenance.document_id, version.unusable_pages
-    return identify(target, document_id, parsed, unusable_pages=pages)
+    chunks = identify(target, document_id, parsed, unusable_pages=pages)
+    return Candidate(version, parsed, chunks)

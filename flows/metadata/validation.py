@@ -22,7 +22,8 @@ from index.catalog.quarantine import Failed
 from index.catalog.validations import MAX_IDS, BrokenRule, Validation
 from index.plan import Outcome
 from index.publishing import Prepared
-from index.records import chunk_metadata
+from index.records import Provenance, chunk_metadata
+from index.targets import IdentifiedChunk
 from parsers.document import ParsedDocument
 from parsers.frames import Failure
 from parsers.reasons import Reason
@@ -105,11 +106,18 @@ def _judged(workshop: Workshop, candidates: Sequence[Candidate], now: datetime) 
 
 
 def _rows(candidate: Candidate) -> Iterable[ContractRow]:
-    document = candidate.document
-    for one in candidate.prepared.chunks:
+    prepared = candidate.prepared
+    return rows_of(prepared.provenance, candidate.document, prepared.chunks)
+
+
+def rows_of(
+    provenance: Provenance, document: ParsedDocument, chunks: Iterable[IdentifiedChunk]
+) -> Iterable[ContractRow]:
+    """A version's chunks as the contract is held against them."""
+    for one in chunks:
         placed = one.placement
         yield ContractRow(
-            chunk_metadata(candidate.prepared.provenance, placed),
+            chunk_metadata(provenance, placed),
             one.chunk.text,
             document.text[placed.char_start : placed.char_end],
             len(document.pages) or None,

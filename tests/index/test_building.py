@@ -17,6 +17,7 @@ from index.converging import recover
 from index.reconciling import reconcile
 from index.stores import Index
 from index.targets import Target
+from tests.fakes import all_valid
 from tests.index.conftest import NOW
 from tests.index.test_publishing import NEW, OLD, RUN, prepared, put
 
@@ -63,7 +64,7 @@ def agrees(index: Index, target: Target) -> bool:
 
 
 def test_a_generation_is_built_from_stored_texts(index, target):
-    built = build(only(index, target), target)
+    built = build(only(index, target), target, all_valid)
     assert (built.documents, built.complete, built.unreadable) == (5, True, [])
     assert built.chunks > 5 * 10
     assert agrees(index, target)
@@ -75,9 +76,9 @@ def test_a_generation_is_built_from_stored_texts(index, target):
 
 def test_building_goes_on_where_it_was_left(index, target, monkeypatch):
     monkeypatch.setattr("index.building._DOCUMENTS", 2)
-    first = build(only(index, target), target, lambda built: False)
+    first = build(only(index, target), target, all_valid, lambda built: False)
     assert (first.documents, first.complete) == (2, False)
-    second = build(only(index, target), resumed(index))
+    second = build(only(index, target), resumed(index), all_valid)
     assert (second.documents, second.complete) == (3, True)
     assert agrees(index, target)
 
@@ -93,20 +94,20 @@ def test_a_kill_while_building_leaves_nothing_behind(index, target, monkeypatch,
 
         faulty.setattr(index.vectors, step, fail)
         with pytest.raises(KeyboardInterrupt):
-            build(only(index, target), target)
+            build(only(index, target), target, all_valid)
     recover(both(index, target))
     assert index.vectors.contents(SMALL.collection) == {}
-    build(only(index, target), resumed(index))
+    build(only(index, target), resumed(index), all_valid)
     assert agrees(index, target)
 
 
 def test_changes_reach_a_generation_that_is_being_built(index, target, monkeypatch):
     monkeypatch.setattr("index.building._DOCUMENTS", 2)
-    build(only(index, target), target, lambda built: False)
+    build(only(index, target), target, all_valid, lambda built: False)
     changed = both(index, resumed(index))
     put(changed, *(prepared(changed, NEW, uri=f"{number}.md") for number in range(3)))
     put(changed, prepared(changed, OLD, uri="new.md"))
-    assert build(only(index, target), resumed(index)).complete
+    assert build(only(index, target), resumed(index), all_valid).complete
     assert agrees(index, target)
     with index.catalog.reading() as connection:
         per_generation = {
@@ -119,13 +120,15 @@ def test_changes_reach_a_generation_that_is_being_built(index, target, monkeypat
 
 def test_a_generation_whose_embeddings_are_cached_embeds_nothing(index, target):
     same = replace(SMALL, chunker=index.generation.chunker)
-    built = build(only(index, Target(same, index.embedder)), Target(same, index.embedder))
+    built = build(
+        only(index, Target(same, index.embedder)), Target(same, index.embedder), all_valid
+    )
     assert (built.chunks > 0, built.embedded) == (True, 0)
 
 
 def test_an_estimate_is_near_what_it_comes_to(index, target):
     guess = estimate(index, target)
-    built = build(only(index, target), target)
+    built = build(only(index, target), target, all_valid)
     assert guess.documents == built.documents
     assert guess.chunks == pytest.approx(built.chunks, rel=0.1)
     # Equal texts are embedded once, and counted as often as they stand in the sample.
@@ -136,7 +139,7 @@ def test_an_estimate_is_near_what_it_comes_to(index, target):
 def test_a_lost_text_is_named_and_read_again_by_the_next_run(index, target, tmp_path):
     (file, *_) = (tmp_path / "texts").rglob("*.zst")
     file.unlink()
-    built = build(only(index, target), target)
+    built = build(only(index, target), target, all_valid)
     assert built.unreadable
     with index.catalog.reading() as connection:
         assert chunk_rows.count_left_out(connection, SMALL.id) == len(built.unreadable)
@@ -144,8 +147,23 @@ def test_a_lost_text_is_named_and_read_again_by_the_next_run(index, target, tmp_
     assert keys.count("") == len(built.unreadable)
 
 
+def test_a_document_that_would_break_the_contract_is_left_to_the_next_run(index, target):
+    built = build(
+        only(index, target),
+        target,
+        lambda candidates: [one.version.provenance.uri != "3.md" for one in candidates],
+    )
+    assert (built.invalid, built.unreadable) == (["3.md"], [])
+    assert agrees(index, target)
+    with index.catalog.reading() as connection:
+        assert chunk_rows.count_left_out(connection, SMALL.id) == 1
+        found = tables.document.c
+        key = sa.select(found.parser_key).where(found.uri == "3.md")
+        assert connection.scalar(key) == ""
+
+
 def test_exactly_one_generation_is_live(index, target):
-    build(only(index, target), target)
+    build(only(index, target), target, all_valid)
     later = NOW + timedelta(hours=1)
     with index.catalog.writing() as connection:
         generation_rows.promote(connection, SMALL.id, later)
@@ -159,7 +177,7 @@ def test_exactly_one_generation_is_live(index, target):
 
 
 def test_a_generation_that_was_never_searched_leaves_no_past(index, target):
-    build(only(index, target), target)
+    build(only(index, target), target, all_valid)
     with index.catalog.writing() as connection:
         chunk_rows.retire_generation(connection, SMALL.id)
         assert chunk_rows.count_chunks(connection, generation=SMALL.id) == 0

@@ -26,6 +26,7 @@ from index.targets import identify
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
 from parsers.web import markdown
+from tests.fakes import all_valid
 from tests.index.conftest import NOW
 
 RUN = "r" * 32
@@ -279,7 +280,7 @@ def test_a_generation_that_was_dropped_can_be_built_again(index):
         with index.catalog.writing() as connection:
             chunk_rows.retire_generation(connection, target.generation.id)
         index.vectors.drop(target.generation.collection)
-        build(index, target)
+        build(index, target, all_valid)
     assert_true(index)
     with index.catalog.reading() as connection:
         ids = list(state(index)[0])

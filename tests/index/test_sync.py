@@ -42,7 +42,7 @@ from index.vectors import Record, Stored, VectorStore
 from parsers.contract import ParseOptions, ParseTask
 from parsers.media_type import MARKDOWN
 from parsers.web import markdown
-from tests.fakes import DIMENSION, FakeEmbedder, VectorsInMemory
+from tests.fakes import DIMENSION, FakeEmbedder, VectorsInMemory, all_valid
 from tests.index.conftest import NOW
 from tests.memory import recall
 from tests.servers import Postgres
@@ -109,7 +109,7 @@ class World:
                 self.vectors.drop(wanted.collection)
                 generation_rows.add_generation(connection, wanted, NOW)
         (target,) = (one for one in self.index.targets if one.generation.id == wanted.id)
-        build(self.index, target)
+        build(self.index, target, all_valid)
 
     def promote(self, chunk_tokens: int) -> None:
         now = NOW + timedelta(days=self.n_runs)

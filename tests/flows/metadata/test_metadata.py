@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from flows.errors import UserError
 from flows.explain import explain_uri
+from flows.generations import build_generation, promote_generation
 from flows.metadata.lookups import LookupFailed, Lookups
 from flows.metadata.settings import LookupSettings
 from flows.settings import load_settings
 from flows.wiring import open_catalog
 from index.catalog import tables
+from index.catalog.chunks import all_chunks
 from index.catalog.quarantine import unresolved
 from tests.documents import zipped
 from tests.flows.test_ingest import contents, found
@@ -169,7 +172,9 @@ def test_a_warning_is_told_and_blocks_nothing(run, folder, state):
     assert explained(state, "a.md")["checks"]["warned"] == 1
 
 
-def test_dropped_chunks_are_counted_listed_and_leave_the_others(run, folder, state, monkeypatch):
+@pytest.fixture
+def long_chunks(monkeypatch):
+    """Has each chunk with BIG in it be too long for the model."""
     from index.chunking import chunk_document as real
 
     def with_one_too_long(*arguments: Any, **options: Any) -> Any:
@@ -179,6 +184,10 @@ def test_dropped_chunks_are_counted_listed_and_leave_the_others(run, folder, sta
         return [replace(one, n_tokens=9_999) if "BIG" in one.text else one for one in chunks]
 
     monkeypatch.setattr("index.targets.chunk_document", with_one_too_long)
+
+
+@pytest.mark.usefixtures("long_chunks")
+def test_dropped_chunks_are_counted_listed_and_leave_the_others(run, folder, state):
     (folder / "a.md").write_text("# A\n\nWords.\n\n# B\n\nBIG words.\n\n# C\n\nMore.\n")
     (folder / "b.md").write_text("BIG words.\n")
     (folder / "c.md").write_text("Small words.\n")
@@ -195,6 +204,29 @@ def test_dropped_chunks_are_counted_listed_and_leave_the_others(run, folder, sta
     (rule,) = said["checks"]["rules"]
     assert (rule["n"], len(rule["chunk_ids"])) == (1, 1)
     assert rule["chunk_ids"][0] not in contents(state)
+
+
+@pytest.mark.usefixtures("long_chunks")
+def test_chunks_that_were_dropped_do_not_come_back_with_another_generation(
+    run, folder, state, tmp_path
+):
+    (folder / "a.md").write_text("# A\n\nWords.\n\n# B\n\nBIG words.\n")
+    (folder / "c.md").write_text("Small words.\n")
+    drop = "on_invalid_chunk = 'drop'"
+    run("", drop)
+    smaller = "[index]\nchunk_tokens = 64\n"
+    file = tmp_path / "smaller.toml"
+    file.write_text(f'[[sources]]\nname = "s"\nuri = "docs"\n{drop}\n{smaller}')
+    settings = load_settings(file, state)
+    built = build_generation(settings)
+    assert (built["documents"], built["chunks"], built["invalid"]) == (2, 1, ["a.md"])
+    with pytest.raises(UserError, match="1 are not in it"):
+        promote_generation(settings, built["generation"])
+    found(run(smaller, drop), found=2, partial=1, unchanged=1)
+    promote_generation(settings, built["generation"])
+    with open_catalog(settings) as catalog, catalog.reading() as connection:
+        held = list(all_chunks(connection, built["generation"]))
+    assert sorted(one.provenance.uri for one in held) == ["a.md", "c.md"]
 
 
 class Owners(BaseHTTPRequestHandler):
