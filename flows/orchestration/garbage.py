@@ -1,14 +1,26 @@
 """Having a process that lasts give its garbage back soon."""
 
 import gc
+import threading
+import time
+from typing import Final
+
+_EVERY_S: Final = 60.0
 
 
 def collect_often() -> None:
-    """Leave what there is now out of every later search for garbage; called once, after the start.
+    """Collect garbage every minute, of what comes to be from now on; called once, after the start.
 
-    Python searches all that there is only once that has grown by a quarter. With the hundreds of
-    thousands of objects of the libraries that are loaded, closed connections would wait for that
-    for hours, and with each the memory of a TLS context or of a compressor.
+    Left to itself, Python searches all that there is only once that has grown by a quarter. With
+    the hundreds of thousands of objects of the libraries that are loaded, closed connections would
+    wait for that for hours, and with each the memory of a TLS context or of a compressor.
     """
     gc.collect()
     gc.freeze()
+    threading.Thread(target=_collect, daemon=True, name="garbage").start()
+
+
+def _collect() -> None:
+    while True:
+        time.sleep(_EVERY_S)
+        gc.collect()
