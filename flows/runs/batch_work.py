@@ -72,13 +72,13 @@ def record(run: Run, done: PreparedBatch, now: datetime) -> None:
         DocumentOutcome(seen.document_id, seen.uri, Outcome.QUARANTINED, failed.code, failed.detail)
         for seen, failed in done.failed
     ]
-    outcomes += [
-        as_still_quarantined(before) for before in _as_before(done) if before.code is not None
-    ]
+    still_bad = [before for before in _as_before(done) if before.code is not None]
+    outcomes += [as_still_quarantined(before) for before in still_bad]
     with run.index.catalog.writing() as connection:
         failed_documents = [seen for seen, _ in done.failed]
         document_rows.save_seen(connection, failed_documents, Outcome.QUARANTINED, now)
         quarantine.record_failures(connection, [failed for _, failed in done.failed], now)
+        quarantine.mark_seen(connection, [before.document_id for before in still_bad], now)
         document_rows.save_seen(connection, done.skipped, Outcome.SKIPPED, now)
         document_rows.save_stat(connection, [stat for stat, _ in done.touched])
         run_rows.record_outcomes(connection, run.id, outcomes)

@@ -1,6 +1,7 @@
 """Files that have another time: those with the same bytes cost no parser and no model."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from flows.runs.fetched import DocumentUnreadable
 from flows.settings import load_settings
 from flows.wiring import open_catalog, open_stores
 from index.catalog import tables
+from index.catalog.quarantine import unresolved
 from tests.flows.runs.test_members import zip_of
 from tests.flows.test_ingest import contents, found, settled
 
@@ -44,12 +46,19 @@ def mixed(folder) -> Path:
     return folder
 
 
+def last_seen(state: Path) -> dict[str, datetime]:
+    """By uri, of what is in quarantine."""
+    with open_catalog(load_settings(state_dir=state)) as catalog, catalog.reading() as connection:
+        return {row["uri"]: row["last_seen_at"] for row in unresolved(connection)}
+
+
 def test_what_is_only_touched_is_neither_parsed_nor_embedded(ingest, mixed, state, refused):
     ingest()
-    before = contents(state)
+    before, seen = contents(state), last_seen(state)
     touch(mixed)
     refused()
     report = ingest()
+    assert all(later > seen[uri] for uri, later in last_seen(state).items())
     found(report, found=6, unchanged=4, quarantined=2)
     assert report["reasons"] == {"corrupt": 2}
     assert report["stages"]["read"]["documents"] == 4
