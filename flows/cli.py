@@ -1,5 +1,8 @@
 """The command line: `headwater --help` is the map."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from flows.commands import (
@@ -25,6 +28,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Keeps a vector index true to the documents it was built from, and shows how true it is.",
 )
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
+        typer.echo(f"headwater {version('headwater')}")
+        raise typer.Exit
+
+
+@app.callback()
+def entry(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Say which release this is."
+        ),
+    ] = False,  # noqa: FBT002
+) -> None: ...
+
+
 app.command()(ingest.ingest)
 app.command()(look.status)
 app.command()(freshness.metrics)

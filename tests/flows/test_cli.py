@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ def test_help_is_the_map():
         shown = call(command, "--help")
         assert shown.exit_code == 0
     assert "Examples" in call("search", "--help").stdout
+
+
+def test_it_says_which_release_it_is():
+    result = call("--version")
+    assert (result.exit_code, result.stdout) == (0, f"headwater {version('headwater')}\n")
 
 
 def test_ingest_prints_one_object_a_source(prefect, folder, state, monkeypatch):
