@@ -38,12 +38,12 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001
 
 @app.callback()
 def entry(
-    _: Annotated[
+    _: Annotated[  # noqa: FBT002
         bool,
         typer.Option(
             "--version", callback=_show_version, is_eager=True, help="Say which release this is."
         ),
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None: ...
 
 
