@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    if sys.argv[2:] != ["lasting"]:
+    is_lasting = sys.argv[2:] == ["lasting"]
+    if not is_lasting:
         # No user interface, no schedulers, no loops that outlive the command.
         os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
     os.environ["PREFECT__SERVER_FINAL"] = "1"
@@ -43,10 +44,10 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _take_turns_at_writing()
     _keep_little_in_memory()
-    _Server(config).run()
+    (_LastingServer if is_lasting else uvicorn.Server)(config).run()
 
 
-class _Server(uvicorn.Server):
+class _LastingServer(uvicorn.Server):
     async def startup(self, sockets: "list[socket] | None" = None) -> None:
         await super().startup(sockets)
         collect_often()
