@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
@@ -46,10 +46,7 @@ async def mark_dead(client: PrefectClient, *, exclusive: bool, unstarted: bool =
         flow_run_filter=_in_state(*_BEGUN), limit=200, sort=FlowRunSort.EXPECTED_START_TIME_DESC
     )
     dead = [run for run in begun if _is_dead(run, exclusive=exclusive, unstarted=unstarted)]
-    for run in dead:
-        with suppress(ObjectNotFound):
-            await client.set_flow_run_state(run.id, Crashed(message=_GONE), force=True)
-    return len(dead)
+    return sum([await _move(client, run, _BEGUN, Crashed(message=_GONE)) for run in dead])
 
 
 def _is_dead(run: FlowRun, *, exclusive: bool, unstarted: bool) -> bool:
@@ -80,15 +77,8 @@ async def drop_missed(client: PrefectClient, now: datetime) -> int:
         sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
         limit=200,
     )
-    dropped = 0
-    for run in _all_but_newest(due):
-        with suppress(ObjectNotFound):
-            state = (await client.read_flow_run(run.id)).state
-            # A worker may have taken it on meanwhile.
-            if state is not None and state.is_scheduled():
-                await client.set_flow_run_state(run.id, Cancelled(message=_ONCE_MORE))
-                dropped += 1
-    return dropped
+    missed, was = _all_but_newest(due), (StateType.SCHEDULED,)
+    return sum([await _move(client, run, was, Cancelled(message=_ONCE_MORE)) for run in missed])
 
 
 def _all_but_newest(due: Sequence[FlowRun]) -> list[FlowRun]:
@@ -96,6 +86,20 @@ def _all_but_newest(due: Sequence[FlowRun]) -> list[FlowRun]:
     by_itself = [run for run in due if run.auto_scheduled and run.deployment_id]
     newest: dict[UUID | None, UUID] = {run.deployment_id: run.id for run in by_itself}
     return [run for run in by_itself if newest[run.deployment_id] != run.id]
+
+
+async def _move(client: PrefectClient, run: FlowRun, was: Collection[StateType], to: State) -> bool:
+    """Give a run another state, unless it has moved on since it was listed: a worker took it on,
+    say, or it has come to its end and its process was not needed any more.
+    """
+    try:
+        state = (await client.read_flow_run(run.id)).state
+        if state is None or state.type not in was:
+            return False
+        await client.set_flow_run_state(run.id, to, force=True)
+    except ObjectNotFound:
+        return False
+    return True
 
 
 async def kill_overdue(client: PrefectClient, now: datetime, timeout: timedelta) -> int:

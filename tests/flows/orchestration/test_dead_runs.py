@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Cancelled, Pending, Running, Scheduled
+from prefect.states import Cancelled, Completed, Pending, Running, Scheduled
 
 from flows.orchestration import processes
 from flows.orchestration.dead_runs import _all_but_newest, _is_dead, drop_missed, mark_dead
@@ -59,6 +59,22 @@ def test_a_run_of_a_dead_process_is_marked_and_others_are_not(prefect):
     assert ask(judged) == {
         "dead": "Crashed", "alive": "Running", "elsewhere": "Running", "unknown": "Running",
     }  # fmt: skip
+
+
+def test_a_run_that_has_ended_since_it_was_listed_has_not_crashed(prefect, monkeypatch):
+    async def judged(client: PrefectClient) -> str | None:
+        tag = f"process:{ended_process()}@{socket.gethostname()}"
+        run = await client.create_flow_run(nothing, tags=[tag], state=Running())
+
+        async def listed(self: PrefectClient, **options: Any) -> list[FlowRun]:
+            await client.set_flow_run_state(run.id, Completed(), force=True)
+            return [run]
+
+        monkeypatch.setattr(PrefectClient, "read_flow_runs", listed)
+        assert await mark_dead(client, exclusive=True) == 0
+        return (await client.read_flow_run(run.id)).state_name
+
+    assert ask(judged) == "Completed"
 
 
 def test_a_run_whose_process_has_just_started_is_not_dead():
