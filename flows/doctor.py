@@ -28,7 +28,8 @@ from index.embedding import ModelUnusable, find_model
 from index.errors import StoreUnavailable
 from parsers.contract import Limits, ParseOptions
 from parsers.document import ParsedDocument
-from parsers.sandbox import Sandbox, SandboxBroken
+from parsers.sandbox import Sandbox
+from parsers.worker_process import SandboxBroken
 
 _PACKAGES: Final = (
     "prefect",

@@ -4,30 +4,20 @@ A document can hang, take all memory, or crash its parser. Then its worker's pro
 killed, the document gets a `Failure` that says which, and the next document a new worker.
 """
 
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from types import TracebackType
-from typing import BinaryIO, Final, Self, cast
-
-import psutil
+from typing import Final, Self
 
 from parsers.contract import Limits, ParseOptions
 from parsers.document import Member, ParsedDocument, from_json
 from parsers.frames import (
     FAILED,
     FAILURE,
-    FOLDER_PREFIX,
     LOADED,
     MEMBER,
     MEMBER_HEAD,
@@ -40,6 +30,7 @@ from parsers.frames import (
     write_frame,
 )
 from parsers.reasons import Reason
+from parsers.worker_process import SandboxBroken, WorkerProcess, start_worker
 
 _MIB: Final = 1024 * 1024
 _IMPORT_TIMEOUT_S: Final = 120.0
@@ -49,10 +40,6 @@ _PATIENCE_S: Final = 2.0
 """How long a document waits for a busy worker before it gets another: to start one takes a second
 of the processor's time, in which many a small document is read.
 """
-
-
-class SandboxBroken(RuntimeError):
-    """A worker did not start, or the sandbox was closed: no document is at fault."""
 
 
 class Sandbox:
@@ -81,8 +68,8 @@ class Sandbox:
         self.options = options
         self._passwords = passwords
         self._read_as = read_as
-        self._idle: list[_Worker] = []
-        self._busy: set[_Worker] = set()
+        self._idle: list[WorkerProcess] = []
+        self._busy: set[WorkerProcess] = set()
         self._n_workers = 0
         """Idle, busy, and about to start."""
         self._lock = threading.Lock()
@@ -196,7 +183,7 @@ class Sandbox:
         finally:
             self._give_back(worker)
 
-    def _take(self) -> "_Worker":
+    def _take(self) -> WorkerProcess:
         worker = self._take_idle() or self._start()
         with self._lock:
             worker.n_documents += 1
@@ -206,7 +193,7 @@ class Sandbox:
             worker.kill()
         return worker
 
-    def _take_idle(self) -> "_Worker | None":
+    def _take_idle(self) -> WorkerProcess | None:
         """One that has nothing to do, if not now then soon; None if another is to be started."""
         with self._given_back:
             if self._n_workers:
@@ -221,9 +208,9 @@ class Sandbox:
     def _has_idle(self) -> bool:
         return bool(self._idle) or not self._n_workers or self._closed.is_set()
 
-    def _start(self) -> "_Worker":
+    def _start(self) -> WorkerProcess:
         try:
-            return _start_worker()
+            return start_worker()
         except BaseException:
             self._one_less()
             raise
@@ -233,11 +220,11 @@ class Sandbox:
             self._n_workers -= 1
             self._given_back.notify()
 
-    def _extend(self, worker: "_Worker", seconds: float) -> None:
+    def _extend(self, worker: WorkerProcess, seconds: float) -> None:
         with self._lock:
             worker.deadline = time.monotonic() + seconds
 
-    def _give_back(self, worker: "_Worker") -> None:
+    def _give_back(self, worker: WorkerProcess) -> None:
         with self._lock:
             self._busy.discard(worker)
             worker.deadline = None
@@ -255,7 +242,7 @@ class Sandbox:
             worker.bury()
             self._one_less()
 
-    def _post_mortem(self, worker: "_Worker") -> tuple[Reason, str]:
+    def _post_mortem(self, worker: WorkerProcess) -> tuple[Reason, str]:
         """Why a worker ended in the middle of a document."""
         worker.kill()
         status = worker.process.wait()
@@ -282,7 +269,7 @@ class Sandbox:
                 if worker.ended_for:
                     worker.kill()
 
-    def _limit_met(self, worker: "_Worker", resident_bytes: int) -> Reason | None:
+    def _limit_met(self, worker: WorkerProcess, resident_bytes: int) -> Reason | None:
         if worker.deadline is None:
             return None  # It has answered meanwhile.
         if time.monotonic() > worker.deadline:
@@ -290,83 +277,3 @@ class Sandbox:
         if resident_bytes > self.limits.memory_mib * _MIB:
             return Reason.PARSE_MEMORY
         return None
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A worker process, its folder, and what is watched about it while it is busy."""
-
-    process: subprocess.Popen[bytes]
-    folder: Path
-    n_documents: int = 0
-    deadline: float | None = None
-    """Seconds of `time.monotonic`; None while idle."""
-    ended_for: Reason | None = None
-    """The limit that it was killed for."""
-
-    @property
-    def requests(self) -> BinaryIO:
-        return cast(BinaryIO, self.process.stdin)
-
-    @property
-    def replies(self) -> BinaryIO:
-        return cast(BinaryIO, self.process.stdout)
-
-    def resident_bytes(self) -> int:
-        """Of the worker and all processes below it; 0 once it is gone."""
-        try:
-            process = psutil.Process(self.process.pid)
-            family = [process, *process.children(recursive=True)]
-            return sum(int(member.memory_info().rss) for member in family)
-        except psutil.Error:
-            return 0
-
-    def crash(self) -> str:
-        """The frames that the interpreter left when it was killed by a signal of its own doing."""
-        with suppress(OSError):
-            return (self.folder / "crash").read_text(encoding="utf-8", errors="replace")[:4000]
-        return ""
-
-    def kill(self) -> None:
-        """End its whole process group, at once."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-
-    def bury(self) -> None:
-        """Take leave of a killed worker: its process, its pipes and its folder."""
-        self.process.wait()
-        for pipe in (self.requests, self.replies):
-            with suppress(OSError):
-                pipe.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _start_worker() -> _Worker:
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    environment = {
-        # Nothing of ours: a parser has no business with the secrets in our environment.
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    with (folder / "errors").open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "parsers.worker", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-        )
-    worker = _Worker(process, folder)
-    try:
-        read_frame(worker.replies)
-    except EOFError:
-        said = (folder / "errors").read_text(encoding="utf-8", errors="replace")[-2000:]
-        worker.bury()
-        raise SandboxBroken(f"a worker did not start: {said}") from None
-    return worker

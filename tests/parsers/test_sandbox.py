@@ -13,8 +13,9 @@ from parsers.contract import Limits, ParseOptions
 from parsers.document import ParsedDocument
 from parsers.frames import Failure
 from parsers.reasons import Reason
-from parsers.sandbox import Sandbox, SandboxBroken
-from tests.documents import slow_pdf
+from parsers.sandbox import Sandbox
+from parsers.worker_process import SandboxBroken
+from tests.documents import pdf, slow_pdf
 
 SLOW = slow_pdf()
 """Takes its parser more than half a minute."""
@@ -106,7 +107,7 @@ def test_a_parser_that_crashes_is_named_and_replaced(with_signal):
 
 def test_the_frames_of_a_crash_are_kept():
     with sandbox(timeout_s=30) as box:
-        box.parse("fine.txt", FINE)
+        box.parse("fine.pdf", pdf("Words."))  # So that it has nothing to import any more.
         (pid,) = box.worker_pids()
         threading.Timer(0.5, os.kill, (pid, signal.SIGSEGV)).start()
         failure = fails(box.parse("slow.pdf", SLOW), Reason.PARSER_CRASH)
