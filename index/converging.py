@@ -9,7 +9,8 @@ from index.batching import batches
 from index.catalog import chunks as chunk_rows
 from index.catalog.chunks import Held
 from index.catalog.embeddings import load_embeddings
-from index.errors import StoreUnavailable, TextLost
+from index.catalog.generations import Generation
+from index.errors import StoreDamaged, StoreUnavailable, TextLost
 from index.records import chunk_metadata
 from index.stores import Index
 from index.texts import TextStore
@@ -27,12 +28,40 @@ def recover(index: Index, source: str | None = None) -> int:
         index: Where.
         source: Only what concerns its documents.
 
+    Without `source`, what it finds damaged is made anew.
+
     Returns:
         How many chunks it had been about to change.
 
     Raises:
         StoreUnavailable: As in `publish`.
     """
+    try:
+        return _finish(index, source)
+    except StoreDamaged:
+        if source is not None:
+            raise  # Another source's run may be writing to it.
+        for target in index.targets:
+            if index.vectors.is_damaged(target.generation.collection):
+                renew(index, target.generation)
+        return _finish(index, source)
+
+
+def renew(index: Index, generation: Generation) -> None:
+    """Empty a generation's collection, and intend all that is to be in it: `recover` fills it again
+    from stored texts and cached embeddings.
+
+    Nothing may be publishing meanwhile.
+
+    Raises:
+        StoreUnavailable: A store failed.
+    """
+    with index.catalog.writing() as connection:
+        chunk_rows.intend_generation(connection, generation.id)
+    index.vectors.drop(generation.collection)
+
+
+def _finish(index: Index, source: str | None) -> int:
     with index.catalog.reading() as connection:
         left = chunk_rows.open_intents(connection, source)
     for some in batches(list(left.items())):

@@ -27,6 +27,22 @@ class StoreBusy(StoreUnavailable):
     """Another process has the store open."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """A collection of the vector store cannot be read any more, and is to be made anew.
+
+    Chroma writes its search index over the old one from time to time; a process that is killed in
+    the middle of that leaves neither.
+    """
+
+    def __init__(self, detail: str) -> None:
+        """`detail` is what the store said, in one line."""
+        super().__init__(
+            detail,
+            "Run headwater reconcile --repair: it makes the vectors anew from what is stored, and "
+            "embeds nothing.",
+        )
+
+
 class LeaseLost(StoreUnavailable):
     """The connection that kept other writers out is gone, and they may have written."""
 

@@ -18,6 +18,7 @@ from index.catalog.chunks import Held
 from index.catalog.embeddings import load_embeddings
 from index.catalog.generations import COLLECTION_PREFIX
 from index.contents import Contents, ReadBy, contents_of
+from index.converging import renew
 from index.mending import intend, mend
 from index.records import chunk_metadata
 from index.stores import Index
@@ -126,17 +127,19 @@ def reconcile(
         repair: Mend what differs.
         n_probes: How many chunks to search for; ids are hashes, so the first are as good as any.
             For this the vector store reads all vectors into memory; if None, some are searched for
-            where that takes little.
+            where that takes little. To repair, it is seen to that a search is possible at all,
+            unless this is 0.
 
     Raises:
         StoreUnavailable: A store failed; what was mended so far stays.
     """
     report = Reconciliation(target.generation.id)
     collection = target.generation.collection
+    may_open = repair and n_probes != 0
+    if may_open and index.vectors.is_damaged(collection):
+        renew(index, target.generation)
     if _check_dimension(index, target, report) and repair:
-        with index.catalog.writing() as connection:
-            chunk_rows.intend_generation(connection, target.generation.id)
-        index.vectors.drop(collection)
+        renew(index, target.generation)
     found = _Found()
     with contents_of(index.vectors, collection) as (contents, report.read_by):
         _compare_all(

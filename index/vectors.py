@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from index.batching import batches
 from index.chroma.client import ChromaHome, ask
+from index.errors import StoreDamaged
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -187,6 +188,20 @@ class VectorStore:
             StoreUnavailable: It cannot be read.
         """
         return self._read(collection, lambda chunks: chunks.get_model().dimension)
+
+    def is_damaged(self, collection: str) -> bool:
+        """Whether it cannot be searched any more; for this all its vectors are read.
+
+        Raises:
+            StoreUnavailable: It cannot be read for another reason.
+        """
+        dimension = self.dimension(collection)
+        try:
+            if dimension is not None:
+                self.search(collection, np.full(dimension, dimension**-0.5, np.float32), 1)
+        except StoreDamaged:
+            return True
+        return False
 
     def collections(self) -> list[str]:
         """The names of all collections.

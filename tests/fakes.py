@@ -74,6 +74,9 @@ class VectorsInMemory:
             metadata = dict(before.metadata if before else {}) | dict(record.metadata)
             held[record.chunk_id] = Record(record.chunk_id, record.vector, record.text, metadata)
 
+    def is_damaged(self, collection: str) -> bool:
+        return False
+
     def missing(self, collection: str, chunk_ids: Sequence[str]) -> set[str]:
         return set(chunk_ids) - self._held(collection).keys()
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from index.chroma import swapping
 from index.chroma.service import address_in, lock_path, serves
-from index.errors import DiskFull, ReadOnly, StoreBusy, StoreUnavailable
+from index.errors import DiskFull, ReadOnly, StoreBusy, StoreDamaged, StoreUnavailable
 from index.importing import IMPORTING
 
 if TYPE_CHECKING:
@@ -283,4 +283,6 @@ def _translated(error: Exception) -> StoreUnavailable:
         return DiskFull("vectors: the disk is full", "Make room, then run again.")
     if "readonly" in said or "unable to open" in said:
         return ReadOnly(f"vectors: {said}", "Let this user write to the state directory.")
+    if "hnsw segment reader" in said:
+        return StoreDamaged(f"vectors: {said}")
     return StoreUnavailable(f"vectors: {said}")

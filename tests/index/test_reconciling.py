@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from index import vectors
+from index.catalog import chunks as chunk_rows
 from index.catalog import tables
 from index.catalog.runs import start_run
 from index.contents import ReadBy
+from index.converging import recover
+from index.errors import StoreDamaged
 from index.reconciling import Fault, Reconciliation, reconcile, stray_collections
 from index.stores import Index
 from index.vectors import Record, Stored
@@ -122,6 +126,51 @@ def test_vectors_of_another_dimension_are_all_made_again(index):
     check(index, repair=True)
     assert check(index).agrees
     assert index.vectors.dimension(index.generation.collection) == DIMENSION
+
+
+@pytest.fixture
+def torn(index, tmp_path, monkeypatch) -> Index:
+    """Killed while Chroma wrote its search index over the old one."""
+    often = {"sync_threshold": 5, "batch_size": 3}
+    monkeypatch.setattr("index.vectors._HNSW", {**vectors._HNSW, **often})
+    index.vectors.drop(index.generation.collection)
+    put(index, *(prepared(index, f"# {n}\n\n{OLD}", uri=f"{n}.md") for n in range(10)))
+    index.vectors.close()
+    (file,) = (tmp_path / "chroma").glob("*/index_metadata.pickle")
+    file.write_bytes(file.read_bytes()[:-20])
+    return index
+
+
+def finds(index: Index) -> int:
+    vector = np.eye(DIMENSION, dtype=np.float32)[0]
+    return len(index.vectors.search(index.generation.collection, vector, 100))
+
+
+def test_a_torn_search_index_is_made_anew(torn):
+    with pytest.raises(StoreDamaged) as raised:
+        finds(torn)
+    assert "reconcile --repair" in raised.value.remedy
+    n_embedded = torn.embedder.n_embedded
+    assert check(torn, repair=True).n_repaired > 0
+    assert torn.embedder.n_embedded == n_embedded
+    assert check(torn).agrees
+    assert finds(torn) == check(torn).n_chunks
+
+
+def test_what_a_run_has_begun_has_a_torn_search_index_made_anew(torn):
+    begun = dict.fromkeys(some_known(torn, 3), torn.generation.id)
+    with torn.catalog.writing() as connection:
+        chunk_rows.add_intents(connection, "s", begun)
+    with pytest.raises(StoreDamaged):
+        recover(torn, "s")
+    recover(torn)
+    assert check(torn).agrees
+    assert finds(torn) == check(torn).n_chunks
+
+
+def some_known(index: Index, n: int) -> list[str]:
+    with index.catalog.reading() as connection:
+        return list(connection.scalars(sa.select(tables.chunk.c.id).limit(n)))
 
 
 def test_chroma_is_not_opened_where_there_is_nothing_to_mend(index, read_by, monkeypatch):
