@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterNextScheduledStartTime,
@@ -100,6 +100,16 @@ async def _move(client: PrefectClient, run: FlowRun, was: Collection[StateType],
     except ObjectNotFound:
         return False
     return True
+
+
+def is_cancelled(run_id: UUID) -> bool:
+    """Whether a run was cancelled since a worker took it on.
+
+    Prefect would run it all the same, without the lease that it lost, and fail halfway.
+    """
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(run_id).state
+    return state is not None and state.is_cancelled()
 
 
 async def kill_overdue(client: PrefectClient, now: datetime, timeout: timedelta) -> int:
