@@ -6,9 +6,10 @@ Prints, for a copy of FOLDER: the seconds of a whole cold run (without Prefect's
 that was exported before), those of the same backend over the same chunks alone, and those of
 `SentenceTransformer.encode` alone over the same chunks sorted by length, which is torch in fp32;
 interleaved in one process, with their ratios, and the share of padding in what the model reads.
-Then the seconds of runs that find nothing changed, and nothing but the files' times, for the copy
-and for a generated folder of small files, whose index a stub for the model has made: these runs
-embed nothing. `--runs 0` leaves out the first part, `--unchanged 0` the generated folder.
+Then, for the copy and for a generated folder of small files, the seconds of the run that makes
+their index with a stub for the model, and of those that find nothing changed, and nothing but the
+files' times: these embed nothing. `--runs 0` leaves out the first part, `--unchanged 0` the
+generated folder.
 """
 
 import argparse
@@ -140,17 +141,19 @@ def _stub_the_model() -> None:
 
 
 def _unchanged(folder: Path, state: Path, n_runs: int) -> None:
-    n_files = _ingest(folder, state)["documents"]["found"]
+    first = _ingest(folder, state)
+    n_files = first["documents"]["found"]
+    _print_seconds("first run, without a model", n_files, [first["seconds"]])
     time.sleep(2.5)  # What was written less than 2 s before it was read is read once more.
     _ingest(folder, state)
-    _print_idle("nothing changed", n_files, [_idle(folder, state) for _ in range(n_runs)])
+    _print_seconds("nothing changed", n_files, [_idle(folder, state) for _ in range(n_runs)])
     touched = []
     for number in range(n_runs):
         at = time.time() - 3600 * (number + 1)
         for file in folder.rglob("*"):
             os.utime(file, (at, at))
         touched.append(_idle(folder, state))
-    _print_idle("touched only", n_files, touched)
+    _print_seconds("touched only", n_files, touched)
 
 
 def _idle(folder: Path, state: Path) -> dict[str, float]:
@@ -162,7 +165,7 @@ def _idle(folder: Path, state: Path) -> dict[str, float]:
     return seconds
 
 
-def _print_idle(name: str, n_files: int, seconds: Sequence[dict[str, float]]) -> None:
+def _print_seconds(name: str, n_files: int, seconds: Sequence[dict[str, float]]) -> None:
     total = _median(one["total"] for one in seconds)
     scan = _median(one["scan"] for one in seconds)
     print(

@@ -7,7 +7,7 @@ from flows.settings import Settings
 from flows.wiring import nothing_ingested, open_catalog, open_embedder, open_to_search, text_store
 from index.catalog.generations import Generation, find_generation, reigning_at
 from index.embedding import Embedder
-from index.errors import StoreBusy
+from index.errors import StoreBusy, StoreDamaged
 from index.history import search_as_of
 from index.search import Result, marked, search
 
@@ -21,7 +21,8 @@ def find_now(
 ) -> list[Result]:
     """The chunks nearest in meaning to a question, the nearest first.
 
-    While another process has the vector store open, a run say, the catalog answers in its place.
+    While another process has the vector store open, a run say, or while it cannot be searched any
+    more, the catalog answers in its place.
 
     Args:
         settings: That say where the stores are.
@@ -40,7 +41,7 @@ def find_now(
     ):
         try:
             results = search(index, words, k, source=source)
-        except StoreBusy:
+        except (StoreBusy, StoreDamaged):
             now = datetime.now(UTC)
             results = find_as_of(settings, words, k, source, now, embedder_of)
         return marked(catalog, results)

@@ -22,13 +22,12 @@ Vectors = Mapping[str, NDArray[np.float32]]
 def recover(index: Index, source: str | None = None) -> int:
     """Finish or undo what was begun: by a killed run, or by an attempt that failed.
 
-    Nothing may be publishing the same documents meanwhile.
+    Nothing may be publishing the same documents meanwhile. A collection that turns out to be
+    damaged is made anew, unless it is only about one source.
 
     Args:
         index: Where.
         source: Only what concerns its documents.
-
-    Without `source`, what it finds damaged is made anew.
 
     Returns:
         How many chunks it had been about to change.
@@ -99,8 +98,10 @@ def _converge(
         vectors = load_embeddings(connection, list(keys.values()))
     meant = as_stored(index.texts, live.values())
     new = [Record(k, vectors[keys[k]], meant[k].text, meant[k].metadata) for k in doubtful]
+    inserted = index.vectors.missing(collection, doubtful)
     index.vectors.upsert(collection, new)
-    index.vectors.refresh(collection, meant)  # Also the new: an upsert merges metadata.
+    # Also what was there and got a vector: an upsert merges metadata.
+    index.vectors.refresh(collection, {k: meant[k] for k in meant if k not in inserted})
     index.vectors.delete(collection, [k for k in chunk_ids if k not in live])
     with index.catalog.writing() as connection:
         chunk_rows.clear_intents(connection, chunk_ids)

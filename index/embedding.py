@@ -134,6 +134,9 @@ class Embedder:
         longest_prompt = max(TokenCounter(tokenizer, files.window).count(files.prompts), default=0)
         self.counter = TokenCounter(tokenizer, files.window - longest_prompt)
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        """Whose texts are embedded: of two callers at once, neither would be done any sooner, and
+        what they do before and after would leave the processors idle at the same time."""
         self._model: Transformer | Quantized | None = None
 
     def load(self) -> None:
@@ -169,12 +172,13 @@ class Embedder:
             raise TextTooLong(f"{self.files.name} reads {self.files.window} tokens")
         self.load()
         vectors: list[NDArray[np.float32] | None] = [None] * len(texts)
-        for batch in batches_by_tokens(sizes, self.batch_tokens):
-            with self._lock:
-                made = self._loaded().embed([encoded[place] for place in batch])
-            for place, vector in zip(batch, made, strict=True):
-                vectors[place] = vector
-            report(len(batch))
+        with self._turn:
+            for batch in batches_by_tokens(sizes, self.batch_tokens):
+                with self._lock:  # In between, a question may come in.
+                    made = self._loaded().embed([encoded[place] for place in batch])
+                for place, vector in zip(batch, made, strict=True):
+                    vectors[place] = vector
+                report(len(batch))
         return np.stack([vector for vector in vectors if vector is not None])
 
     def embed_question(self, words: str) -> NDArray[np.float32]:

@@ -27,6 +27,10 @@ _BATCH_DOCUMENTS: Final = 32
 _FIRST_BATCH: Final = 8
 """Documents: the model waits for them."""
 _BATCH_BYTES: Final = 32 * 1024 * 1024
+_SMALL_DOCUMENTS: Final = 256
+_SMALL_BYTES: Final = 64 * 1024
+"""Of documents that are as small as that together, more are in a batch: what is the same for each
+batch, validation above all, would take longer than what is done for them."""
 _RETIRED_AT_ONCE: Final = 500
 PARALLEL_BATCHES: Final = 2
 """One is embedded while the next is parsed; more would only hold more in memory."""
@@ -73,14 +77,20 @@ def _batches(documents: Sequence[Listed]) -> Iterator[list[Listed]]:
     batch: list[Listed] = []
     n_bytes, n_most = 0, _FIRST_BATCH
     for document in documents:
-        is_full = len(batch) == n_most or n_bytes + document.n_bytes > _BATCH_BYTES
-        if batch and is_full:
+        size = document.n_bytes or _SMALL_BYTES  # A web server may not say.
+        if batch and _is_full(len(batch), n_bytes + size, n_most):
             yield batch
-            batch, n_bytes, n_most = [], 0, _BATCH_DOCUMENTS
+            batch, n_bytes, n_most = [], 0, _SMALL_DOCUMENTS
         batch.append(document)
-        n_bytes += document.n_bytes
+        n_bytes += size
     if batch:
         yield batch
+
+
+def _is_full(n: int, n_bytes: int, n_most: int) -> bool:
+    """Whether `n` documents are a batch, of which one more would make `n_bytes`."""
+    n_most = n_most if n_bytes <= _SMALL_BYTES else min(n_most, _BATCH_DOCUMENTS)
+    return n >= n_most or n_bytes > _BATCH_BYTES
 
 
 def _as_is(value: _Value) -> _Value:

@@ -18,7 +18,7 @@ from index.backends.exporting import MODEL_FILE
 from index.tokens import Encoded, TokenCounter
 
 _BATCH: Final = 4_096
-"""Tokens; whoever watches is told after so many, and another caller may come in."""
+"""Tokens; whoever watches is told after so many, and a question may come in."""
 
 
 class Quantized:

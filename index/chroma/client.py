@@ -283,6 +283,6 @@ def _translated(error: Exception) -> StoreUnavailable:
         return DiskFull("vectors: the disk is full", "Make room, then run again.")
     if "readonly" in said or "unable to open" in said:
         return ReadOnly(f"vectors: {said}", "Let this user write to the state directory.")
-    if "hnsw segment reader" in said:
+    if "hnsw segment reader" in said and "os error" not in said:
         return StoreDamaged(f"vectors: {said}")
     return StoreUnavailable(f"vectors: {said}")

@@ -4,7 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,6 +13,9 @@ from flows.cli import app
 from flows.runs.lease import index_lease
 from flows.settings import load_settings
 from flows.wiring import open_catalog
+from index.errors import StoreDamaged
+
+pytestmark = pytest.mark.proof
 
 PAGE = "# Leave\n\n" + " ".join(f"Rule {n} says that leave accrues every month." for n in range(30))
 
@@ -153,6 +156,16 @@ def test_the_catalog_answers_while_the_vector_store_is_in_use(filled, state):
         assert [one["chunk_id"] for one in ask(state, "rule 3")] == [
             one["chunk_id"] for one in expected
         ]
+
+
+def test_the_catalog_answers_while_the_search_index_is_torn(filled, state, monkeypatch):
+    expected = ask(state, "rule 3")
+
+    def torn(*_args: object, **_more: object) -> NoReturn:
+        raise StoreDamaged("vectors: Error constructing hnsw segment reader")
+
+    monkeypatch.setattr("index.vectors.VectorStore.search", torn)
+    assert ask(state, "rule 3") == expected
 
 
 def test_clean_says_what_it_gave_back(ingest, filled, folder, state):

@@ -12,6 +12,8 @@ from flows.settings import SettingsError, load_settings
 from flows.wiring import open_catalog
 from index.catalog.alerts import alerts_on
 
+pytestmark = pytest.mark.proof
+
 TOKEN = "tok3n-9f2a"
 
 

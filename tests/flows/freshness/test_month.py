@@ -123,6 +123,7 @@ def simulation(catalog: Catalog) -> Simulation:
     return Simulation(catalog)
 
 
+@pytest.mark.proof
 def test_a_month_of_outages_late_runs_and_a_broken_document(simulation):
     plan = [
         # Runs, every hour, until what is published at a moment is looked at.

@@ -19,6 +19,8 @@ from flows.orchestration.deployments import wanted_deployments
 from flows.settings import load_settings
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.proof
+
 NAMES = {"handbook", "wiki", "freshness", "reconcile", "clean", "reprocess"}
 
 

@@ -1,16 +1,17 @@
-"""Batches on Dask's workers: the same as here, also when a worker dies."""
+"""Batches on the workers of Dask and of Ray: the same as here, also when a worker dies."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -28,22 +29,16 @@ from tests.memory import recall
 from tests.servers import Chroma, wait_for
 from tests.stores import BUCKET, object_store, objects
 
-N_DOCUMENTS = 200
+N_DOCUMENTS = 80
 N_WORKERS = 2
+LARGE = f"<!-- {'-' * 2048} -->"
+"""Few of such are in a batch."""
 
 pytestmark = [
     pytest.mark.proof,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An object store that texts are kept in."""
-    monkeypatch.setenv("HEADWATER_TEXTS_URL", f"s3://{BUCKET}/texts")
-    with object_store():
-        yield
 
 
 class Cluster:
@@ -94,7 +89,7 @@ def write_pages(folder: Path, n: int) -> None:
         part = folder / f"{number % 7}"
         part.mkdir(exist_ok=True)
         sections = [f"## Part {k}\n\nWords {k} of page {number}.\n" for k in range(3)]
-        (part / f"{number}.md").write_text(f"# Page {number}\n\n" + "\n".join(sections))
+        (part / f"{number}.md").write_text(f"# Page {number}\n\n{LARGE}\n\n" + "\n".join(sections))
     (folder / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
 
 
@@ -122,18 +117,50 @@ def n_indexed(settings: Settings) -> int:
 
 
 @pytest.fixture
-def dask(
-    cluster: Cluster, database: str, chroma: Chroma, state: Path, monkeypatch: pytest.MonkeyPatch
+def servers(
+    prefect: None, database: str, chroma: Chroma, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
+    """Settings with stores that workers reach."""
     monkeypatch.setenv("HEADWATER_CATALOG_URL", database)
     monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
-    monkeypatch.setenv("HEADWATER_TASK_RUNNER", "dask")
-    monkeypatch.setenv("HEADWATER_TASK_RUNNER_ADDRESS", cluster.address)
     settings = load_settings(state_dir=state)
     yield settings
     with open_stores(settings) as index:
         for target in index.targets:
             index.vectors.drop(target.generation.collection)
+
+
+@pytest.fixture
+def dask(servers: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("HEADWATER_TASK_RUNNER", "dask")
+    monkeypatch.setenv("HEADWATER_TASK_RUNNER_ADDRESS", cluster.address)
+    return servers
+
+
+@pytest.fixture
+def ray(servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A Ray of this machine, in which runs of this process have their batches done."""
+    started = pytest.importorskip("ray")
+    monkeypatch.setenv("HEADWATER_TASK_RUNNER", "ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    started.init(num_cpus=N_WORKERS, include_dashboard=False, _node_ip_address="127.0.0.1")
+    yield servers
+    started.shutdown()
+
+
+def kill_worker_of_ray() -> None:
+    """End one that is at work on a batch: Ray has titles tell."""
+    at_work: list[psutil.Process] = []
+
+    def is_one_at_work() -> bool:
+        for one in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if " ".join(one.cmdline()).startswith("ray::index batch"):
+                    at_work.append(one)
+        return bool(at_work)
+
+    wait_for(is_one_at_work)
+    at_work[0].kill()
 
 
 def local(
@@ -148,34 +175,76 @@ def local(
 
 
 @pytest.mark.timeout(600)
-def test_a_worker_that_is_killed_changes_nothing_of_what_comes_of_a_run(
+def test_a_worker_of_dask_that_is_killed_changes_nothing_of_what_comes_of_a_run(
     dask, cluster, folder, state, tmp_path, monkeypatch
 ):
     write_pages(folder, N_DOCUMENTS)
-    killed: list[int] = []
-
-    def kill_one() -> None:
-        wait_for(lambda: n_indexed(dask) > 0)
-        cluster.workers[0].send_signal(signal.SIGKILL)
-        killed.append(n_indexed(dask))
-
-    killer = threading.Thread(target=kill_one, daemon=True)
-    killer.start()
-    report = run_over(folder, state)
-    killer.join(1)
-    assert killed, report
-    assert 0 < killed[0] < N_DOCUMENTS
-    alone, memory = local(folder, tmp_path, monkeypatch)
-    assert (report["balanced"], report["state"]) == (True, "completed_with_errors")
-    assert report["documents"] == alone["documents"]
-    assert report["reasons"] == alone["reasons"] == {"corrupt": 1}
-    assert report["chunks"]["made"] == alone["chunks"]["made"]
-    assert report["stages"]["parse"]["documents"] == N_DOCUMENTS + 1
-    assert report["seconds"]["other"] >= 0
-    assert remembered(dask) == memory
+    with killing(dask, cluster.workers[0].kill):
+        report = run_over(folder, state)
+    expect_as_local(dask, report, local(folder, tmp_path, monkeypatch))
     again = run_over(folder, state)
     assert again["chunks"]["written"] == 0
     assert list((state / "texts").glob(".run-*")) == []
+
+
+@pytest.fixture
+def without_a_shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Workers have another state directory, and texts are kept in an object store."""
+    real, theirs = elsewhere._errand, tmp_path / "theirs"
+
+    def on_another_machine(run: Run) -> Errand:
+        made = real(run)
+        return replace(made, settings={**made.settings, "state_dir": theirs})
+
+    monkeypatch.setattr(elsewhere, "_errand", on_another_machine)
+    monkeypatch.setenv("HEADWATER_TEXTS_URL", f"s3://{BUCKET}/texts")
+    with object_store():
+        yield theirs
+
+
+@pytest.mark.timeout(600)
+def test_without_a_shared_folder_a_killed_worker_of_ray_changes_nothing_either(
+    without_a_shared_folder, ray, folder, state, tmp_path, monkeypatch
+):
+    write_pages(folder, N_DOCUMENTS)
+    with killing(ray, kill_worker_of_ray):
+        report = run_over(folder, state)
+    expect_as_local(ray, report, local(folder, tmp_path, monkeypatch))
+    assert len(objects()) == N_DOCUMENTS
+    assert not without_a_shared_folder.exists()
+    assert not (state / "texts").exists()
+
+
+@contextmanager
+def killing(settings: Settings, kill: Callable[[], None]) -> Iterator[None]:
+    """Kill something in the middle of the run that is within the block."""
+    n_before: list[int] = []
+
+    def kill_then() -> None:
+        wait_for(lambda: n_indexed(settings) > 0)
+        kill()
+        n_before.append(n_indexed(settings))
+
+    killer = threading.Thread(target=kill_then, daemon=True)
+    killer.start()
+    yield
+    killer.join(1)
+    assert n_before
+    assert 0 < n_before[0] < N_DOCUMENTS
+
+
+def expect_as_local(
+    settings: Settings, report: dict[str, Any], alone: tuple[dict[str, Any], Any]
+) -> None:
+    """A run's report and what it left are those of the run on one machine."""
+    its_report, memory = alone
+    assert (report["balanced"], report["state"]) == (True, "completed_with_errors"), report
+    assert report["documents"] == its_report["documents"]
+    assert report["reasons"] == its_report["reasons"] == {"corrupt": 1}
+    assert report["chunks"]["made"] == its_report["chunks"]["made"]
+    assert report["stages"]["parse"]["documents"] == N_DOCUMENTS + 1
+    assert report["seconds"]["other"] >= 0
+    assert remembered(settings) == memory
 
 
 @pytest.mark.timeout(600)
@@ -186,27 +255,6 @@ def test_workers_that_do_not_see_the_texts_say_so(dask, folder, state, monkeypat
     assert report["state"] == "failed"
     assert "does not see" in report["error"]
     assert not report["balanced"]
-
-
-@pytest.mark.timeout(600)
-def test_with_texts_in_an_object_store_workers_share_no_folder(
-    s3, dask, folder, state, tmp_path, monkeypatch
-):
-    real, theirs = elsewhere._errand, tmp_path / "theirs"
-
-    def on_another_machine(run: Run) -> Errand:
-        made = real(run)
-        return replace(made, settings={**made.settings, "state_dir": theirs})
-
-    monkeypatch.setattr(elsewhere, "_errand", on_another_machine)
-    write_pages(folder, 40)
-    report = run_over(folder, state)
-    alone, memory = local(folder, tmp_path, monkeypatch)
-    assert (report["balanced"], report["documents"]) == (True, alone["documents"]), report
-    assert remembered(dask) == memory
-    assert len(objects()) == 40
-    assert not theirs.exists()
-    assert not (state / "texts").exists()
 
 
 def test_a_remote_runner_needs_stores_that_all_reach(folder, state, monkeypatch):
@@ -237,25 +285,3 @@ def test_a_run_waits_for_batches_of_the_one_before(database, state, monkeypatch)
             ended.append("batches")
         waiting.join(30)
     assert ended == ["batches", "next run"]
-
-
-@pytest.mark.timeout(600)
-def test_rays_workers_do_the_same(prefect, database, chroma, folder, state, tmp_path, monkeypatch):
-    ray = pytest.importorskip("ray")
-    monkeypatch.setenv("HEADWATER_CATALOG_URL", database)
-    monkeypatch.setenv("HEADWATER_VECTORS_URL", chroma.url)
-    monkeypatch.setenv("HEADWATER_TASK_RUNNER", "ray")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    settings = load_settings(state_dir=state)
-    write_pages(folder, 70)
-    ray.init(num_cpus=N_WORKERS, include_dashboard=False, _node_ip_address="127.0.0.1")
-    try:
-        report = run_over(folder, state)
-    finally:
-        ray.shutdown()
-    alone, memory = local(folder, tmp_path, monkeypatch)
-    assert (report["balanced"], report["documents"]) == (True, alone["documents"]), report
-    assert remembered(settings) == memory
-    with open_stores(settings) as index:
-        for target in index.targets:
-            index.vectors.drop(target.generation.collection)
