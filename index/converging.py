@@ -98,10 +98,8 @@ def _converge(
         vectors = load_embeddings(connection, list(keys.values()))
     meant = as_stored(index.texts, live.values())
     new = [Record(k, vectors[keys[k]], meant[k].text, meant[k].metadata) for k in doubtful]
-    inserted = index.vectors.missing(collection, doubtful)
     index.vectors.upsert(collection, new)
-    # Also what was there and got a vector: an upsert merges metadata.
-    index.vectors.refresh(collection, {k: meant[k] for k in meant if k not in inserted})
+    index.vectors.refresh(collection, {k: meant[k] for k in meant if k not in keys})
     index.vectors.delete(collection, [k for k in chunk_ids if k not in live])
     with index.catalog.writing() as connection:
         chunk_rows.clear_intents(connection, chunk_ids)

@@ -130,6 +130,8 @@ def embed_chunks(
     if fresh:
         with catalog.writing() as connection:
             save_embeddings(connection, fresh)
+            # Who made one of them meanwhile, along with other texts, has other last digits.
+            fresh = load_embeddings(connection, missing)
     n_tokens = sum(one.chunk.n_tokens for one in chunks)
     n_fresh = sum(wanted[key].n_tokens for key in missing)
     cost = Written(len(missing), len(chunks) - len(missing), n_fresh, n_tokens - n_fresh)

@@ -3,6 +3,12 @@
 How it is opened and asked is in `index.chroma.client`. What it must be told or it misbehaves: an
 embedding function of None (the default one downloads a model), bounded batches, no None in metadata
 on insert, and None for a key that an update is to remove (an update merges).
+
+Chroma 1.5 changes its search index in several threads at once. One that replaces a vector undoes
+links that another one has just made to a new vector, which no search finds then, though it is
+there. So a vector is never replaced: it is deleted and inserted. And before anything is written to
+a collection it is read: a collection whose first use was a write has what was written done again,
+as replacements, along with the next write.
 """
 
 import threading
@@ -76,7 +82,7 @@ class VectorStore:
         self._opening = threading.Lock()
 
     def upsert(self, collection: str, records: Sequence[Record]) -> None:
-        """Insert chunks, or replace their vector, text and metadata.
+        """Insert chunks; what is there of the same ids is deleted first.
 
         Raises:
             StoreUnavailable: Not all are written; which ones is not known.
@@ -287,6 +293,7 @@ class VectorStore:
 
 
 def _upsert(records: Sequence[Record], chunks: "Collection") -> None:
+    _delete([record.chunk_id for record in records], chunks)
     chunks.upsert(
         ids=[record.chunk_id for record in records],
         embeddings=np.stack([record.vector for record in records]),
@@ -297,19 +304,18 @@ def _upsert(records: Sequence[Record], chunks: "Collection") -> None:
 
 def _refresh(wanted: Mapping[str, Stored], chunks: "Collection") -> None:
     held = _load(list(wanted), chunks)
-    metadata = {k: dict.fromkeys(held[k].metadata) | dict(wanted[k].metadata) for k in held}
-    if held:
-        chunks.update(ids=list(held), metadatas=list(metadata.values()))
-    if moved := [k for k in held if held[k].text != wanted[k].text]:
-        vectors = _load_vectors(moved, chunks)  # Chroma takes no text without its vector.
-        texts = [wanted[k].text for k in vectors]
-        chunks.update(
-            ids=list(vectors), embeddings=np.stack(list(vectors.values())), documents=texts
-        )
+    moved = [k for k in held if held[k].text != wanted[k].text]
+    if kept := [k for k in held if k not in moved]:
+        metadata = {k: dict.fromkeys(held[k].metadata) | dict(wanted[k].metadata) for k in kept}
+        chunks.update(ids=kept, metadatas=list(metadata.values()))
+    if moved:  # Chroma takes no text without its vector.
+        vectors = _load_vectors(moved, chunks)
+        _upsert([Record(k, vectors[k], wanted[k].text, wanted[k].metadata) for k in moved], chunks)
 
 
 def _delete(chunk_ids: Sequence[str], chunks: "Collection") -> None:
-    chunks.delete(ids=list(chunk_ids))
+    if there := _ids(chunk_ids, chunks):
+        chunks.delete(ids=there)
 
 
 def _ids(chunk_ids: Sequence[str], chunks: "Collection") -> list[str]:

@@ -59,7 +59,7 @@ def fake_module(**contents: Any) -> ModuleType:
 
 
 class VectorsInMemory:
-    """Does what `VectorStore` does with Chroma, as a test holds: an upsert merges metadata too."""
+    """Does what `VectorStore` does with Chroma, as a test holds."""
 
     def __init__(self) -> None:
         self._chunks: dict[str, dict[str, Record]] = {}
@@ -70,9 +70,7 @@ class VectorsInMemory:
         for record in records:
             if self._dimensions.setdefault(collection, len(record.vector)) != len(record.vector):
                 raise StoreUnavailable("vectors: another dimension")
-            before = held.get(record.chunk_id)
-            metadata = dict(before.metadata if before else {}) | dict(record.metadata)
-            held[record.chunk_id] = Record(record.chunk_id, record.vector, record.text, metadata)
+            held[record.chunk_id] = record
 
     def is_damaged(self, collection: str) -> bool:
         return False

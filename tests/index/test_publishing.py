@@ -1,6 +1,6 @@
 """Publishing: whatever fails, and whenever, the vector store ends up as the catalog says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -28,6 +28,7 @@ from parsers.media_type import MARKDOWN
 from parsers.web import markdown
 from tests.fakes import all_valid
 from tests.index.conftest import NOW
+from tests.memory import recall
 
 RUN = "r" * 32
 OLD = "# One\n\nFirst words.\n\n# Two\n\nSecond words.\n\n# Three\n\nThird words.\n"
@@ -127,6 +128,21 @@ def test_two_documents_with_one_text_keep_a_chunk_each_and_share_the_embedding(i
     cost = put(index, prepared(index, OLD), prepared(index, OLD, uri="b.md"))
     assert (cost.embedded, cost.reused, cost.written) == (3, 3, 6)
     assert_true(index)
+
+
+def test_a_text_that_two_embed_at_once_has_one_embedding_for_both(index, monkeypatch):
+    """What it is embedded along with changes the last digits of its vector."""
+    first, second = prepared(index, OLD), prepared(index, OLD, uri="b.md")
+    real = index.embedder.embed
+
+    def after_another(texts: Sequence[str], report: Callable[[int], None]) -> Any:
+        monkeypatch.setattr(index.embedder, "embed", real)
+        put(index, second)
+        return -real(texts, report)
+
+    monkeypatch.setattr(index.embedder, "embed", after_another)
+    put(index, first)
+    recall(index)
 
 
 def test_a_retired_document_is_gone_from_the_search(index):

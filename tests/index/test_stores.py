@@ -35,6 +35,25 @@ def test_a_search_can_be_held_to_a_source(vectors):
     assert [hit.chunk_id for hit in hits] == ["b"]
 
 
+def alike(rng: np.random.Generator, n: int) -> list[Record]:
+    """Chunks of three subjects, as a handbook's are: near to each other, and none the same."""
+    subjects = rng.standard_normal((3, 32))
+    near = subjects[rng.integers(0, 3, n)] + 0.3 * rng.standard_normal((n, 32))
+    return [record(str(number), *vector) for number, vector in enumerate(near)]
+
+
+@pytest.mark.proof
+def test_a_search_finds_every_chunk_however_it_came_there(vectors):
+    rng = np.random.default_rng(7)
+    for n in range(60):
+        chunks = alike(rng, 60)
+        vectors.upsert(f"coll{n}", chunks[:30])
+        vectors.missing(f"coll{n}", ["0"])
+        vectors.upsert(f"coll{n}", chunks[20:])
+        best = {one.chunk_id: vectors.search(f"coll{n}", one.vector, 1)[0] for one in chunks}
+        assert {k: hit.chunk_id for k, hit in best.items()} == {k: k for k in best}
+
+
 def test_an_empty_collection_finds_nothing(vectors):
     assert vectors.search("coll", np.array([1, 0], np.float32), 5) == []
 
