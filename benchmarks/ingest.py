@@ -97,11 +97,11 @@ def _cold(folder: Path, scratch: Path, n_runs: int) -> None:
         state = scratch / f"cold-{number}"
         if models.is_dir():
             shutil.copytree(models, state / "models")
-        report = _ingest(folder, state)
-        texts = list(_embedded_texts(state))
+        report = run_into(folder, state)
+        texts = list(embedded_texts(state))
         by_length = sorted(texts, key=len)
-        alone = _seconds(partial(embedder.embed, texts))
-        pure = _seconds(partial(fp32.encode, by_length, batch_size=32, show_progress_bar=False))
+        alone = seconds_of(partial(embedder.embed, texts))
+        pure = seconds_of(partial(fp32.encode, by_length, batch_size=32, show_progress_bar=False))
         rounds.append(_Cold(report["seconds"]["total"], alone, pure))
         shutil.rmtree(state)
         print(f"run {number + 1}: {rounds[-1]}; load {os.getloadavg()[0]:.1f}", flush=True)
@@ -125,7 +125,7 @@ def _padding(embedder: Embedder, texts: Sequence[str]) -> float:
     return padding_share(sizes, embedder.batch_tokens)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -141,11 +141,11 @@ def _stub_the_model() -> None:
 
 
 def _unchanged(folder: Path, state: Path, n_runs: int) -> None:
-    first = _ingest(folder, state)
+    first = run_into(folder, state)
     n_files = first["documents"]["found"]
     _print_seconds("first run, without a model", n_files, [first["seconds"]])
     time.sleep(2.5)  # What was written less than 2 s before it was read is read once more.
-    _ingest(folder, state)
+    run_into(folder, state)
     _print_seconds("nothing changed", n_files, [_idle(folder, state) for _ in range(n_runs)])
     touched = []
     for number in range(n_runs):
@@ -158,7 +158,7 @@ def _unchanged(folder: Path, state: Path, n_runs: int) -> None:
 
 def _idle(folder: Path, state: Path) -> dict[str, float]:
     """The seconds of a run that has nothing to write."""
-    report = _ingest(folder, state)
+    report = run_into(folder, state)
     chunks = report["chunks"]
     assert chunks["embedded"] == chunks["written"] == chunks["deleted"] == 0, report
     seconds: dict[str, float] = report["seconds"]
@@ -175,13 +175,13 @@ def _print_seconds(name: str, n_files: int, seconds: Sequence[dict[str, float]])
     )
 
 
-def _ingest(folder: Path, state: Path) -> dict[str, Any]:
+def run_into(folder: Path, state: Path) -> dict[str, Any]:
     from flows.ingest import ingest
 
     return ingest(str(folder), state=str(state))
 
 
-def _embedded_texts(state: Path) -> Iterator[str]:
+def embedded_texts(state: Path) -> Iterator[str]:
     """What the run embedded, made again from the stored texts."""
     settings = load_settings(state_dir=state)
     with open_stores(settings) as index:
