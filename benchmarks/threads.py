@@ -5,7 +5,8 @@
 Ingests a copy of FOLDER into an empty index, after a first time that exports the model and imports
 everything, and embeds the same chunks with the same backend alone. Prints for each run its seconds,
 those of the model alone and their ratio, when the model began and ended, how long it waited in
-between, and the processor's seconds of every kind of thread and of the parsers.
+between, and the processor's seconds of every kind of thread, of the processes that the run ended
+(the parsers), and of those that go on (Prefect's server).
 """
 
 import argparse
@@ -50,14 +51,14 @@ class ThreadTimes:
 
     def __enter__(self) -> "ThreadTimes":
         self._first = _thread_seconds()
-        self._children = _children_seconds()
+        self._processes = _process_seconds()
         self._sampler.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._sampler.join()
-        self._children = _children_seconds() - self._children
+        self._processes = _process_seconds() - self._processes
 
     def _sample(self) -> None:
         """Again and again, for what a thread took is gone with it."""
@@ -69,11 +70,11 @@ class ThreadTimes:
                 return
 
     def __str__(self) -> str:
-        kinds = Counter[str]()
+        kinds: Counter[str] = Counter()
         for thread, seconds in self._last.items():
             name = self._names.get(thread, "native threads")
             kinds[re.sub(r"[-_ ]*\d+", "", name)] += seconds - self._first.get(thread, 0.0)
-        kinds["processes that ended"] += self._children
+        kinds += self._processes
         return ", ".join(f"{name} {took:.1f}" for name, took in kinds.most_common() if took > 0.05)
 
 
@@ -81,9 +82,14 @@ def _thread_seconds() -> dict[int, float]:
     return {one.id: one.user_time + one.system_time for one in psutil.Process().threads()}
 
 
-def _children_seconds() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+def _process_seconds() -> Counter[str]:
+    """Of this process's children."""
+    own = os.times()
+    living = [one.cpu_times() for one in psutil.Process().children(recursive=True)]
+    seconds = Counter[str]()
+    seconds["processes that ended"] = own.children_user + own.children_system
+    seconds["processes that go on"] = sum(one.user + one.system for one in living)
+    return seconds
 
 
 def main() -> None:
@@ -129,8 +135,9 @@ def _run(documents: Path, state: Path, spans: Spans) -> None:
     waited = sum(max(0.0, later[0] - one[1]) for one, later in pairwise(spans))
     embedder = Embedder(choose_model(load_settings(state_dir=state)).model)
     embedder.load()
+    texts = list(embedded_texts(state))
     with ThreadTimes() as by_itself:
-        alone = seconds_of(partial(embedder.embed, list(embedded_texts(state))))
+        alone = seconds_of(partial(embedder.embed, texts))
     print(f"run {whole:.1f} s, the model alone {alone:.1f} s, ratio {whole / alone:.3f}")
     print(f"    its first batch {first:.1f} s after the run began, its last ended {last:.1f} s")
     print(f"    before the run did, and it waited {waited:.1f} s in between")

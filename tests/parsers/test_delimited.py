@@ -177,9 +177,9 @@ def test_no_letter_is_lost(rows, delimiter):
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows(rows)
     written = _letters(_cells(parse(out.getvalue() or "\n")))
-    given = sum((_letters("".join(row)) for row in rows), Counter())
-    assert written <= given
-    assert given - written <= _letters("".join(_said_above(rows)))
+    held = sum((_letters("".join(row)) for row in rows), Counter())
+    assert written <= held
+    assert held - written <= _letters("".join(_said_above(rows)))
 
 
 def _said_above(rows: list[list[str]]) -> Iterator[str]:
